@@ -1,0 +1,80 @@
+// The ledger's records: what is known of each request, or of each part of one that was split.
+import { type Outcome } from './outcome.ts'
+
+/**
+ * Part of a request: the recipients `[fromOrdinal, toOrdinal)`.
+ * A request that was never split is one piece with all its recipients.
+ */
+export interface Piece {
+  requestNo: number
+  fromOrdinal: number
+  toOrdinal: number
+  /** Whether it is the result of a split, so that its range is part of its key. */
+  isSplit: boolean
+}
+
+/** States that are no outcome yet. */
+export type OpenState =
+  /** A call was started and its answer isn't known. */
+  | 'in-doubt'
+  /** Every call so far was definitely not accepted. */
+  | 'not-accepted'
+  /** Refused as a whole; its parts stand beside it and it is never called again. */
+  | 'split'
+
+/** What is recorded of one piece. */
+export interface LedgerRecord {
+  state: Outcome | OpenState
+  recipients: number
+  fromOrdinal: number
+  toOrdinal: number
+  /** The round in which the state was reached: a part in the warehouse holds one round's outcomes. */
+  round: number
+  /** Generation of the retry key; 0 is the first. */
+  generation: number
+  /** ISO instant of the last change. */
+  at: string
+  /** ISO instant of the first call with this generation's key; absent where none was started. */
+  firstCallAt?: string
+  lineRequestId?: string
+  reason?: string
+  /** Calls started so far with this key. */
+  calls?: number
+  /** Whether any call was ever in doubt: such a piece may only be split after a second refusal. */
+  everInDoubt?: boolean
+  /** Refusals seen that named nobody, or one recipient. */
+  refusals?: number
+}
+
+/** Records of one batch, by `pieceName`. */
+export type LedgerRecords = Record<string, LedgerRecord>
+
+/** The name of a piece in its batch: `17`, or `17/0-250` for a part. */
+export function pieceName(piece: Piece): string {
+  return piece.isSplit
+    ? `${piece.requestNo}/${piece.fromOrdinal}-${piece.toOrdinal}`
+    : `${piece.requestNo}`
+}
+
+/** The piece that a record stands for. */
+export function pieceOf(name: string, record: LedgerRecord): Piece {
+  const [requestNo] = name.split('/')
+  return {
+    requestNo: Number(requestNo),
+    fromOrdinal: record.fromOrdinal,
+    toOrdinal: record.toOrdinal,
+    isSplit: name.includes('/'),
+  }
+}
+
+/** Whether a record is one of the five outcomes. */
+export function isFinal(record: LedgerRecord): record is LedgerRecord & { state: Outcome } {
+  return record.state !== 'in-doubt' && record.state !== 'not-accepted' && record.state !== 'split'
+}
+
+/** How many recipients of a batch have a final outcome. */
+export function finalRecipients(records: LedgerRecords): number {
+  let sum = 0
+  for (const record of Object.values(records)) if (isFinal(record)) sum += record.recipients
+  return sum
+}

@@ -1,0 +1,148 @@
+// Channels: LINE Messaging API channels, their sealed secrets, and the rate of each lane.
+import { v7 as uuidV7 } from 'uuid'
+import { lanes, type Lane } from '../domain/lane.ts'
+import { type Db } from './database.ts'
+import { isUniqueViolation } from './postgres-errors.ts'
+import { type SecretBox } from './secret-box.ts'
+
+export interface Channel {
+  id: string
+  lineChannelId: string
+  name: string
+  /** Calls a second that this channel may spend on each lane; 0 stops the lane. */
+  callsPerSecond: Record<Lane, number>
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** Another channel record already has this LINE channel id. */
+export class ChannelExists extends Error {
+  override readonly name = 'ChannelExists'
+}
+
+export interface Channels {
+  /** @throws ChannelExists */
+  create(input: {
+    lineChannelId: string
+    channelSecret: string
+    name: string
+    callsPerSecond: Record<Lane, number>
+  }): Promise<Channel>
+  find(id: string): Promise<Channel | undefined>
+  list(): Promise<Channel[]>
+  /** Changes name or secret; the LINE channel id never changes, for LINE's key memory hangs on it. */
+  update(
+    id: string,
+    change: { name?: string | undefined; channelSecret?: string | undefined },
+  ): Promise<Channel | undefined>
+  /** Sets rates of the lanes named; in force for the next permit of the whole fleet. */
+  setRate(id: string, change: Partial<Record<Lane, number>>): Promise<Channel | undefined>
+  secretOf(id: string): Promise<string | undefined>
+}
+
+/** Share of a lane's rate that is spent, so that jitter on the way does not run into LINE's own bucket. */
+const paceShare = 0.98
+
+export function createChannels(db: Db, box: SecretBox): Channels {
+  const read = (row: {
+    id: string
+    line_channel_id: string
+    name: string
+    multicast_per_second: number
+    push_per_second: number
+    created_at: Date
+    updated_at: Date
+  }): Channel => ({
+    id: row.id,
+    lineChannelId: row.line_channel_id,
+    name: row.name,
+    callsPerSecond: { multicast: row.multicast_per_second, push: row.push_per_second },
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  })
+
+  async function setClocks(on: Db, channel: Channel): Promise<void> {
+    for (const lane of lanes) {
+      const calls_per_second = channel.callsPerSecond[lane] * paceShare
+      await on
+        .insertInto('lane_clock')
+        .values({ line_channel_id: channel.lineChannelId, lane, calls_per_second })
+        .onConflict((c) => c.constraint('lane_clock_pk').doUpdateSet({ calls_per_second }))
+        .execute()
+    }
+  }
+
+  return {
+    async create({ lineChannelId, channelSecret, name, callsPerSecond }) {
+      return db.transaction().execute(async (tx) => {
+        const row = await tx
+          .insertInto('channel')
+          .values({
+            id: uuidV7(),
+            line_channel_id: lineChannelId,
+            name,
+            secret_sealed: box.seal(channelSecret),
+            multicast_per_second: callsPerSecond.multicast,
+            push_per_second: callsPerSecond.push,
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow()
+          .catch((error: unknown) => {
+            if (!isUniqueViolation(error, 'channel_line_channel_id_unique')) throw error
+            throw new ChannelExists(`A channel with LINE channel id ${lineChannelId} exists.`, {
+              cause: error,
+            })
+          })
+        const channel = read(row)
+        await setClocks(tx, channel)
+        return channel
+      })
+    },
+    async find(id) {
+      const row = await db.selectFrom('channel').selectAll().where('id', '=', id).executeTakeFirst()
+      return row && read(row)
+    },
+    async list() {
+      const rows = await db.selectFrom('channel').selectAll().orderBy('id').execute()
+      return rows.map(read)
+    },
+    async update(id, { name, channelSecret }) {
+      const row = await db
+        .updateTable('channel')
+        .set({
+          ...(name !== undefined && { name }),
+          ...(channelSecret !== undefined && { secret_sealed: box.seal(channelSecret) }),
+          updated_at: new Date(),
+        })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst()
+      return row && read(row)
+    },
+    async setRate(id, { multicast, push }) {
+      return db.transaction().execute(async (tx) => {
+        const row = await tx
+          .updateTable('channel')
+          .set({
+            ...(multicast !== undefined && { multicast_per_second: multicast }),
+            ...(push !== undefined && { push_per_second: push }),
+            updated_at: new Date(),
+          })
+          .where('id', '=', id)
+          .returningAll()
+          .executeTakeFirst()
+        if (!row) return undefined
+        await setClocks(tx, read(row))
+        return read(row)
+      })
+    },
+    async secretOf(id) {
+      const row = await db
+        .selectFrom('channel')
+        .select('secret_sealed')
+        .where('id', '=', id)
+        .executeTakeFirst()
+      return row && box.open(row.secret_sealed)
+    },
+  }
+}

@@ -1,0 +1,289 @@
+// Deliveries: runs of campaigns, each started once, with the gate that every LINE call of it goes through.
+import { type Selectable, sql } from 'kysely'
+import { v7 as uuidV7 } from 'uuid'
+import {
+  type EndState,
+  type Gate,
+  hasEnded,
+  type ShownState,
+  shownState,
+} from '../domain/delivery.ts'
+import { type Account } from '../domain/outcome.ts'
+import { type Db } from './database.ts'
+import { type Database } from './schema.ts'
+
+export type Phase = Database['delivery']['state']
+
+export interface Delivery {
+  id: string
+  campaignId: string
+  occurrence: string
+  channelId: string
+  contentId: string
+  contentVersion: number
+  segmentId: string
+  segmentSql: string
+  priority: number
+  timeZone: string
+  locale: string
+  aggregationUnit: string | null
+  /** Liquid's `now`. */
+  renderedAsOf: Date
+  state: ShownState
+  phase: Phase
+  stateReason: string | null
+  gate: Gate
+  gateAt: Date | null
+  startedBy: string
+  createdAt: Date
+  endedAt: Date | null
+  account: Account | null
+}
+
+export interface DeliveryEvent {
+  id: number
+  at: Date
+  kind: string
+  by: string | null
+  detail: string | null
+}
+
+export interface Deliveries {
+  /**
+   * Makes the delivery of this occurrence, or finds it: two clicks meet here.
+   * @returns undefined where there is no such campaign.
+   */
+  start(input: {
+    campaignId: string
+    occurrence: string
+    by: string
+    at: Date
+  }): Promise<{ delivery: Delivery; isNew: boolean } | undefined>
+  find(id: string): Promise<Delivery | undefined>
+  list(filter: { campaignId?: string | undefined; limit: number }): Promise<Delivery[]>
+  /** Deliveries that have not ended. */
+  listOpen(): Promise<Delivery[]>
+  /**
+   * Moves the gate, unless the delivery has ended, was cancelled, or stands there already.
+   * In force for every permit from the moment that this resolves.
+   * @returns the delivery as it is now, or undefined where there is none.
+   */
+  moveGate(
+    id: string,
+    to: Gate['position'],
+    facts: { by: string; why: string },
+  ): Promise<{ delivery: Delivery; isMoved: boolean } | undefined>
+  /** Sets the phase; an ended delivery keeps its end. */
+  setPhase(id: string, phase: Phase, reason?: string): Promise<void>
+  end(
+    id: string,
+    state: EndState,
+    facts: { account: Account | null; reason?: string },
+  ): Promise<void>
+  setInterrupted(id: string, isInterrupted: boolean): Promise<void>
+  addEvent(id: string, kind: string, facts: { by?: string; detail?: string }): Promise<void>
+  events(id: string): Promise<DeliveryEvent[]>
+}
+
+function read(row: Selectable<Database['delivery']>): Delivery {
+  const gate: Gate = { position: row.gate, seq: row.gate_seq }
+  if (row.gate_by !== null) gate.by = row.gate_by
+  if (row.gate_why !== null) gate.why = row.gate_why
+  return {
+    id: row.id,
+    campaignId: row.campaign_id,
+    occurrence: row.occurrence,
+    channelId: row.channel_id,
+    contentId: row.content_id,
+    contentVersion: row.content_version,
+    segmentId: row.segment_id,
+    segmentSql: row.segment_sql,
+    priority: row.priority,
+    timeZone: row.time_zone,
+    locale: row.locale,
+    aggregationUnit: row.aggregation_unit,
+    renderedAsOf: row.rendered_as_of,
+    state: shownState({
+      phase: row.state,
+      gate: row.gate,
+      isInterrupted: row.interrupted_at !== null,
+    }),
+    phase: row.state,
+    stateReason: row.state_reason,
+    gate,
+    gateAt: row.gate_at,
+    startedBy: row.started_by,
+    createdAt: row.created_at,
+    endedAt: row.ended_at,
+    account: row.account,
+  }
+}
+
+export function createDeliveries(db: Db): Deliveries {
+  const deliveries: Deliveries = {
+    async start({ campaignId, occurrence, by, at }) {
+      const made = await db
+        .insertInto('delivery')
+        .columns([
+          'id',
+          'campaign_id',
+          'occurrence',
+          'channel_id',
+          'content_id',
+          'content_version',
+          'segment_id',
+          'segment_sql',
+          'priority',
+          'time_zone',
+          'locale',
+          'aggregation_unit',
+          'rendered_as_of',
+          'state',
+          'started_by',
+        ])
+        .expression((e) =>
+          e
+            .selectFrom('campaign')
+            .innerJoin('content', 'content.id', 'campaign.content_id')
+            .innerJoin('segment', 'segment.id', 'campaign.segment_id')
+            .where('campaign.id', '=', campaignId)
+            .select([
+              sql<string>`${uuidV7()}::uuid`.as('id'),
+              'campaign.id as campaign_id',
+              e.val(occurrence).as('occurrence'),
+              'campaign.channel_id',
+              'campaign.content_id',
+              'content.latest_version',
+              'campaign.segment_id',
+              'segment.sql',
+              'campaign.priority',
+              'campaign.time_zone',
+              'campaign.locale',
+              'campaign.aggregation_unit',
+              sql<Date>`${at}::timestamptz`.as('rendered_as_of'),
+              sql<'starting'>`'starting'`.as('state'),
+              e.val(by).as('started_by'),
+            ]),
+        )
+        .onConflict((c) => c.constraint('delivery_occurrence_unique').doNothing())
+        .returningAll()
+        .executeTakeFirst()
+      if (made) {
+        await deliveries.addEvent(made.id, 'started', { by })
+        return { delivery: read(made), isNew: true }
+      }
+      const found = await db
+        .selectFrom('delivery')
+        .selectAll()
+        .where('campaign_id', '=', campaignId)
+        .where('occurrence', '=', occurrence)
+        .executeTakeFirst()
+      return found && { delivery: read(found), isNew: false }
+    },
+    async find(id) {
+      const row = await db
+        .selectFrom('delivery')
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst()
+      return row && read(row)
+    },
+    async list({ campaignId, limit }) {
+      let query = db.selectFrom('delivery').selectAll().orderBy('id', 'desc').limit(limit)
+      if (campaignId !== undefined) query = query.where('campaign_id', '=', campaignId)
+      return (await query.execute()).map(read)
+    },
+    async listOpen() {
+      const rows = await db
+        .selectFrom('delivery')
+        .selectAll()
+        .where('ended_at', 'is', null)
+        .orderBy('id')
+        .execute()
+      return rows.map(read)
+    },
+    async moveGate(id, to, { by, why }) {
+      return db.transaction().execute(async (tx) => {
+        const row = await tx
+          .updateTable('delivery')
+          .set((e) => ({
+            gate: to,
+            gate_seq: e('gate_seq', '+', 1),
+            gate_by: by,
+            gate_why: why,
+            gate_at: sql<Date>`clock_timestamp()`,
+            updated_at: sql<Date>`clock_timestamp()`,
+          }))
+          .where('id', '=', id)
+          .where('ended_at', 'is', null)
+          .where('gate', 'not in', to === 'cancelled' ? ['cancelled'] : ['cancelled', to])
+          .returningAll()
+          .executeTakeFirst()
+        if (row) {
+          const kind = { open: 'resumed', paused: 'paused', cancelled: 'cancelled' }[to]
+          await tx
+            .insertInto('delivery_event')
+            .values({ delivery_id: id, kind, by_whom: by, detail: why })
+            .execute()
+          return { delivery: read(row), isMoved: true }
+        }
+        const same = await tx
+          .selectFrom('delivery')
+          .selectAll()
+          .where('id', '=', id)
+          .executeTakeFirst()
+        return same && { delivery: read(same), isMoved: false }
+      })
+    },
+    async setPhase(id, phase, reason) {
+      await db
+        .updateTable('delivery')
+        .set({ state: phase, state_reason: reason ?? null, updated_at: new Date() })
+        .where('id', '=', id)
+        .where('ended_at', 'is', null)
+        .execute()
+    },
+    async end(id, state, { account, reason }) {
+      if (!hasEnded(state)) throw new Error(`${String(state)} is no end of a delivery.`)
+      const ended = await db
+        .updateTable('delivery')
+        .set({
+          state,
+          state_reason: reason ?? null,
+          account: account && JSON.stringify(account),
+          ended_at: sql<Date>`clock_timestamp()`,
+          interrupted_at: null,
+        })
+        .where('id', '=', id)
+        .where('ended_at', 'is', null)
+        .executeTakeFirst()
+      if (ended.numUpdatedRows > 0n)
+        await deliveries.addEvent(id, state, reason === undefined ? {} : { detail: reason })
+    },
+    async setInterrupted(id, isInterrupted) {
+      const changed = await db
+        .updateTable('delivery')
+        .set({ interrupted_at: isInterrupted ? sql<Date>`clock_timestamp()` : null })
+        .where('id', '=', id)
+        .where('ended_at', 'is', null)
+        .where('interrupted_at', isInterrupted ? 'is' : 'is not', null)
+        .executeTakeFirst()
+      if (changed.numUpdatedRows > 0n)
+        await deliveries.addEvent(id, isInterrupted ? 'interrupted' : 'going on', {})
+    },
+    async addEvent(id, kind, { by, detail }) {
+      await db
+        .insertInto('delivery_event')
+        .values({ delivery_id: id, kind, by_whom: by ?? null, detail: detail ?? null })
+        .execute()
+    },
+    events: (id) =>
+      db
+        .selectFrom('delivery_event')
+        .select(['id', 'at', 'kind', 'by_whom as by', 'detail'])
+        .where('delivery_id', '=', id)
+        .orderBy('id')
+        .execute(),
+  }
+  return deliveries
+}

@@ -1,0 +1,184 @@
+// The ledger: attempts before their calls, LINE's answers merged after, permits in between.
+import { sql } from 'kysely'
+import { type Gate } from '../domain/delivery.ts'
+import { type Lane } from '../domain/lane.ts'
+import { type LedgerRecords } from '../domain/ledger.ts'
+import { type Account } from '../domain/outcome.ts'
+import { type Db } from './database.ts'
+
+/** Names one batch of one delivery. */
+export interface BatchKey {
+  deliveryId: string
+  lane: Lane
+  batchNo: number
+}
+
+export interface BegunAttempt {
+  attemptNo: number
+  records: LedgerRecords
+  /** Time since the batch's very first attempt. */
+  firstCallAgeMs: number
+  /** Time until no call of an earlier attempt is on the wire any more; 0 or less where none is. */
+  earlierCallsEndInMs: number
+}
+
+/** The answer to a request for permission to call LINE. */
+export type Permit =
+  /** `calls` may start, paced at `callsPerSecond`, the first in `startInMs`, none later than the permit's lifetime. */
+  | { answer: 'granted'; startInMs: number; callsPerSecond: number }
+  /** Nothing was taken; ask again then. */
+  | { answer: 'wait'; waitMs: number }
+  /** The delivery is paused or cancelled. */
+  | { answer: 'held'; gate: Gate }
+  /** The lane's rate is 0. */
+  | { answer: 'stopped' }
+  /** A later attempt of this batch has begun: this one must not call any more. */
+  | { answer: 'superseded' }
+
+/** An earlier attempt rendered other bodies, or belongs to another plan: sending would not be a resend. */
+export class BodiesDiffer extends Error {
+  override readonly name = 'BodiesDiffer'
+}
+
+export interface LedgerBatch {
+  lane: Lane
+  batchNo: number
+  records: LedgerRecords
+}
+
+export interface Ledger {
+  /** @throws BodiesDiffer */
+  beginAttempt(
+    batch: BatchKey & { planAttempt: string; bodyDigest: string; round: number },
+  ): Promise<BegunAttempt>
+  takePermit(
+    batch: BatchKey & { attemptNo: number; lineChannelId: string },
+    calls: number,
+    times: { deadlineMs: number; longestWaitMs: number; lifetimeMs: number },
+  ): Promise<Permit>
+  /** Merges records into the batch's row; what was accepted stays accepted. */
+  merge(batch: BatchKey, records: LedgerRecords): Promise<void>
+  /** Sums of final outcomes so far; `planned` is left 0. */
+  progress(deliveryId: string): Promise<Account>
+  /** The records of the batches named, those that exist, ascending. */
+  batches(deliveryId: string, lane: Lane, batchNos: readonly number[]): Promise<LedgerBatch[]>
+  /** Final recipients of each batch that was ever attempted. */
+  finished(deliveryId: string, lane: Lane): Promise<{ batchNo: number; finalRecipients: number }[]>
+  /** When the last call of this delivery can be on the wire, in milliseconds from now; 0 or less where it is over. */
+  callsEndInMs(deliveryId: string): Promise<number>
+}
+
+interface BeginRow {
+  attempt_no: number
+  records: LedgerRecords
+  first_call_age_ms: number
+  earlier_calls_end_in_ms: number
+}
+
+interface PermitRow {
+  answer: 'granted' | 'wait' | 'paused' | 'cancelled' | 'stopped' | 'superseded'
+  wait_ms: number
+  calls_per_second: number
+  gate_seq: number
+}
+
+export function createLedger(db: Db): Ledger {
+  return {
+    async beginAttempt(batch) {
+      const { rows } = await sql<BeginRow>`select * from begin_batch_attempt(
+        ${batch.deliveryId}::uuid, ${batch.lane}, ${batch.batchNo}::integer,
+        ${batch.planAttempt}, ${batch.bodyDigest}, ${batch.round}::integer)`.execute(db)
+      const [row] = rows
+      if (!row) {
+        throw new BodiesDiffer(
+          `Batch ${batch.lane}/${batch.batchNo} of delivery ${batch.deliveryId} renders other bodies than its first attempt did, or belongs to another plan. Nothing was sent; this is a defect of LFM.`,
+        )
+      }
+      return {
+        attemptNo: row.attempt_no,
+        records: row.records,
+        firstCallAgeMs: row.first_call_age_ms,
+        earlierCallsEndInMs: row.earlier_calls_end_in_ms,
+      }
+    },
+    async takePermit(batch, calls, times) {
+      const { rows } = await sql<PermitRow>`select * from take_permit(
+        ${batch.deliveryId}::uuid, ${batch.lane}, ${batch.batchNo}::integer,
+        ${batch.attemptNo}::integer, ${batch.lineChannelId}, ${calls}::integer,
+        ${times.deadlineMs}::double precision, ${times.longestWaitMs}::double precision,
+        ${times.lifetimeMs}::double precision)`.execute(db)
+      const [row] = rows
+      if (!row) throw new Error('take_permit answered nothing.')
+      switch (row.answer) {
+        case 'granted':
+          return {
+            answer: 'granted',
+            startInMs: row.wait_ms,
+            callsPerSecond: row.calls_per_second,
+          }
+        case 'wait':
+          return { answer: 'wait', waitMs: row.wait_ms }
+        case 'paused':
+        case 'cancelled':
+          return { answer: 'held', gate: { position: row.answer, seq: row.gate_seq } }
+        case 'stopped':
+        case 'superseded':
+          return { answer: row.answer }
+      }
+    },
+    async merge(batch, records) {
+      await sql`select merge_records(${batch.deliveryId}::uuid, ${batch.lane},
+        ${batch.batchNo}::integer, ${JSON.stringify(records)}::jsonb)`.execute(db)
+    },
+    async progress(deliveryId) {
+      const row = await db
+        .selectFrom('batch')
+        .select((e) =>
+          (['accepted', 'rejected', 'unknown', 'skipped', 'unsent'] as const).map((outcome) =>
+            e.fn.coalesce(e.fn.sum<number>(outcome), e.lit(0)).as(outcome),
+          ),
+        )
+        .where('delivery_id', '=', deliveryId)
+        .executeTakeFirstOrThrow()
+      return {
+        planned: 0,
+        accepted: Number(row.accepted),
+        rejected: Number(row.rejected),
+        unknown: Number(row.unknown),
+        skipped: Number(row.skipped),
+        unsent: Number(row.unsent),
+      }
+    },
+    async batches(deliveryId, lane, batchNos) {
+      if (batchNos.length === 0) return []
+      return db
+        .selectFrom('batch')
+        .select(['lane', 'batch_no as batchNo', 'records'])
+        .where('delivery_id', '=', deliveryId)
+        .where('lane', '=', lane)
+        .where('batch_no', 'in', batchNos)
+        .orderBy('batch_no')
+        .execute()
+    },
+    async finished(deliveryId, lane) {
+      return db
+        .selectFrom('batch')
+        .select((e) => [
+          'batch_no as batchNo',
+          sql<number>`${e.ref('accepted')} + ${e.ref('rejected')} + ${e.ref('unknown')} + ${e.ref('skipped')} + ${e.ref('unsent')}`.as(
+            'finalRecipients',
+          ),
+        ])
+        .where('delivery_id', '=', deliveryId)
+        .where('lane', '=', lane)
+        .orderBy('batch_no')
+        .execute()
+    },
+    async callsEndInMs(deliveryId) {
+      const { rows } = await sql<{ ms: number | null }>`
+        select (extract(epoch from max(calls_end_by) - clock_timestamp()) * 1000)::double precision as ms
+        from batch_attempt where delivery_id = ${deliveryId}::uuid`.execute(db)
+      return rows[0]?.ms ?? 0
+    },
+  }
+}

@@ -1,0 +1,103 @@
+-- The three statements of the ledger that have to be one statement each: begin an attempt, take a permit, merge outcomes.
+
+-- Begins an attempt of a batch. Answers what is recorded and until when earlier attempts may still be on the wire.
+-- Refuses (no row) where an earlier attempt rendered other bodies or another plan: that is a defect, never a resend.
+create function begin_batch_attempt(
+  p_delivery uuid, p_lane text, p_batch integer, p_plan_attempt text, p_digest text, p_round integer
+) returns table (
+  attempt_no integer, records jsonb, first_call_age_ms double precision, earlier_calls_end_in_ms double precision
+) language plpgsql as $$
+declare
+  b batch%rowtype;
+begin
+  insert into batch (delivery_id, lane, batch_no, plan_attempt, body_digest)
+    values (p_delivery, p_lane, p_batch, p_plan_attempt, p_digest)
+    on conflict on constraint batch_pk do nothing;
+  update batch set attempts = attempts + 1
+    where delivery_id = p_delivery and lane = p_lane and batch_no = p_batch
+      and plan_attempt = p_plan_attempt and body_digest = p_digest
+    returning * into b;
+  if not found then
+    return;
+  end if;
+  insert into batch_attempt (delivery_id, lane, batch_no, attempt_no, round)
+    values (p_delivery, p_lane, p_batch, b.attempts, p_round);
+  return query
+    select b.attempts, b.records,
+      extract(epoch from clock_timestamp() - b.first_call_at)::double precision * 1000,
+      coalesce((select extract(epoch from max(a.calls_end_by) - clock_timestamp())::double precision * 1000
+        from batch_attempt a
+        where a.delivery_id = p_delivery and a.lane = p_lane and a.batch_no = p_batch and a.attempt_no < b.attempts), 0);
+end $$;
+
+-- A permit for n calls: moves the lane's clock on for the whole fleet (GCRA, burst of a tenth of a second of the rate).
+-- answer: granted | wait (nothing taken; ask again after wait_ms) | paused | cancelled | stopped (rate 0) | superseded.
+-- The delivery row is locked against a change of the gate while the permit is made, so that once a pause has been
+-- committed no permit can come from before it.
+create function take_permit(
+  p_delivery uuid, p_lane text, p_batch integer, p_attempt integer, p_line_channel text,
+  p_calls integer, p_deadline_ms double precision, p_longest_wait_ms double precision, p_lifetime_ms double precision
+) returns table (
+  answer text, wait_ms double precision, calls_per_second double precision, gate_seq integer
+) language plpgsql as $$
+declare
+  d record;
+  c record;
+  now_at timestamptz;
+  starts_at timestamptz;
+begin
+  select x.gate, x.gate_seq into d from delivery x where x.id = p_delivery for share;
+  if d.gate <> 'open' then
+    return query select d.gate, 0::double precision, 0::double precision, d.gate_seq;
+    return;
+  end if;
+  if exists (select 1 from batch_attempt a where a.delivery_id = p_delivery and a.lane = p_lane
+      and a.batch_no = p_batch and a.attempt_no > p_attempt) then
+    return query select 'superseded', 0::double precision, 0::double precision, d.gate_seq;
+    return;
+  end if;
+  select x.calls_per_second, x.spent_until into c from lane_clock x
+    where x.line_channel_id = p_line_channel and x.lane = p_lane for update;
+  if not found or c.calls_per_second <= 0 then
+    return query select 'stopped', 0::double precision, 0::double precision, d.gate_seq;
+    return;
+  end if;
+  -- Read after the lock was had: waiting for it must not make the permit start in the past.
+  now_at := clock_timestamp();
+  starts_at := greatest(c.spent_until, now_at - interval '100 ms');
+  if starts_at > now_at + make_interval(secs => p_longest_wait_ms / 1000) then
+    return query select 'wait', extract(epoch from starts_at - now_at)::double precision * 1000 - p_longest_wait_ms,
+      c.calls_per_second, d.gate_seq;
+    return;
+  end if;
+  update lane_clock x set spent_until = starts_at + make_interval(secs => p_calls / c.calls_per_second)
+    where x.line_channel_id = p_line_channel and x.lane = p_lane;
+  starts_at := greatest(starts_at, now_at);
+  update batch_attempt a set calls_end_by = greatest(a.calls_end_by,
+      starts_at + make_interval(secs => (p_lifetime_ms + p_deadline_ms) / 1000))
+    where a.delivery_id = p_delivery and a.lane = p_lane and a.batch_no = p_batch and a.attempt_no = p_attempt;
+  return query select 'granted', extract(epoch from starts_at - now_at)::double precision * 1000,
+    c.calls_per_second, d.gate_seq;
+end $$;
+
+-- Merges records into a batch's row; what was accepted stays accepted, whoever else writes.
+create function merge_records(p_delivery uuid, p_lane text, p_batch integer, p_records jsonb)
+returns void language sql as $$
+  with merged as (
+    select b.records || p_records || coalesce(
+      (select jsonb_object_agg(r.key, r.value) from jsonb_each(b.records) r where r.value ->> 'state' = 'accepted'), '{}'
+    ) as records
+    from batch b where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch for update
+  ), counted as (
+    select m.records,
+      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'accepted'), 0) as accepted,
+      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'rejected'), 0) as rejected,
+      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'unknown'), 0) as unknown,
+      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'skipped'), 0) as skipped,
+      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'unsent'), 0) as unsent
+    from merged m left join lateral jsonb_each(m.records) r on true group by m.records
+  )
+  update batch b set records = c.records, accepted = c.accepted, rejected = c.rejected, unknown = c.unknown,
+    skipped = c.skipped, unsent = c.unsent, updated_at = clock_timestamp()
+  from counted c where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch
+$$;
