@@ -44,6 +44,11 @@ export interface LedgerRecord {
   everInDoubt?: boolean
   /** Refusals seen that named nobody, or one recipient. */
   refusals?: number
+  /**
+   * The attempt that ended in order with this record still open. `not-accepted` is only to be trusted where
+   * this is the batch's last attempt: a later one may have called again and died before it could say so.
+   */
+  settledBy?: number
 }
 
 /** Records of one batch, by `pieceName`. */
@@ -72,9 +77,15 @@ export function isFinal(record: LedgerRecord): record is LedgerRecord & { state:
   return record.state !== 'in-doubt' && record.state !== 'not-accepted' && record.state !== 'split'
 }
 
-/** How many recipients of a batch have a final outcome. */
-export function finalRecipients(records: LedgerRecords): number {
-  let sum = 0
-  for (const record of Object.values(records)) if (isFinal(record)) sum += record.recipients
-  return sum
+/**
+ * Whether a call of this piece may have been accepted without our knowing.
+ * @param lastAttempt number of the batch's last attempt that is over, one way or the other.
+ */
+export function mayHaveBeenAccepted(record: LedgerRecord, lastAttempt: number): boolean {
+  return record.state === 'in-doubt' || record.settledBy !== lastAttempt
+}
+
+/** An attempt rendered other bodies than the first one did, or belongs to another plan: sending would be no resend. */
+export class BodiesDiffer extends Error {
+  override readonly name = 'BodiesDiffer'
 }

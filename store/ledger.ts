@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { type Gate } from '../domain/delivery.ts'
 import { type Lane } from '../domain/lane.ts'
-import { type LedgerRecords } from '../domain/ledger.ts'
+import { BodiesDiffer, type LedgerRecords } from '../domain/ledger.ts'
 import { type Account } from '../domain/outcome.ts'
 import { type Db } from './database.ts'
 
@@ -35,21 +35,23 @@ export type Permit =
   /** A later attempt of this batch has begun: this one must not call any more. */
   | { answer: 'superseded' }
 
-/** An earlier attempt rendered other bodies, or belongs to another plan: sending would not be a resend. */
-export class BodiesDiffer extends Error {
-  override readonly name = 'BodiesDiffer'
-}
-
 export interface LedgerBatch {
   lane: Lane
   batchNo: number
+  /** Attempts begun so far. */
+  attempts: number
   records: LedgerRecords
 }
 
 export interface Ledger {
   /** @throws BodiesDiffer */
   beginAttempt(
-    batch: BatchKey & { planAttempt: string; bodyDigest: string; round: number },
+    batch: BatchKey & {
+      planAttempt: string
+      bodyDigest: string
+      recipients: number
+      round: number
+    },
   ): Promise<BegunAttempt>
   takePermit(
     batch: BatchKey & { attemptNo: number; lineChannelId: string },
@@ -62,8 +64,12 @@ export interface Ledger {
   progress(deliveryId: string): Promise<Account>
   /** The records of the batches named, those that exist, ascending. */
   batches(deliveryId: string, lane: Lane, batchNos: readonly number[]): Promise<LedgerBatch[]>
-  /** Final recipients of each batch that was ever attempted. */
-  finished(deliveryId: string, lane: Lane): Promise<{ batchNo: number; finalRecipients: number }[]>
+  /** Numbers of the batches that were attempted, ascending. */
+  attempted(deliveryId: string, lane: Lane): Promise<number[]>
+  /** Numbers of the attempted batches in which somebody has no final outcome, ascending. */
+  unresolved(deliveryId: string, lane: Lane): Promise<number[]>
+  /** Makes the whole fleet wait before its next call on the lane, because LINE answered 429. */
+  holdLane(lineChannelId: string, lane: Lane, forMs: number): Promise<void>
   /** When the last call of this delivery can be on the wire, in milliseconds from now; 0 or less where it is over. */
   callsEndInMs(deliveryId: string): Promise<number>
 }
@@ -83,11 +89,21 @@ interface PermitRow {
 }
 
 export function createLedger(db: Db): Ledger {
+  const ofLane = (deliveryId: string, lane: Lane) =>
+    db
+      .selectFrom('batch')
+      .select('batch_no as batchNo')
+      .where('delivery_id', '=', deliveryId)
+      .where('lane', '=', lane)
+      .orderBy('batch_no')
+
   return {
     async beginAttempt(batch) {
       const { rows } = await sql<BeginRow>`select * from begin_batch_attempt(
         ${batch.deliveryId}::uuid, ${batch.lane}, ${batch.batchNo}::integer,
-        ${batch.planAttempt}, ${batch.bodyDigest}, ${batch.round}::integer)`.execute(db)
+        ${batch.planAttempt}, ${batch.bodyDigest}, ${batch.recipients}::integer, ${batch.round}::integer)`.execute(
+        db,
+      )
       const [row] = rows
       if (!row) {
         throw new BodiesDiffer(
@@ -153,26 +169,27 @@ export function createLedger(db: Db): Ledger {
       if (batchNos.length === 0) return []
       return db
         .selectFrom('batch')
-        .select(['lane', 'batch_no as batchNo', 'records'])
+        .select(['lane', 'batch_no as batchNo', 'attempts', 'records'])
         .where('delivery_id', '=', deliveryId)
         .where('lane', '=', lane)
         .where('batch_no', 'in', batchNos)
         .orderBy('batch_no')
         .execute()
     },
-    async finished(deliveryId, lane) {
-      return db
-        .selectFrom('batch')
-        .select((e) => [
-          'batch_no as batchNo',
-          sql<number>`${e.ref('accepted')} + ${e.ref('rejected')} + ${e.ref('unknown')} + ${e.ref('skipped')} + ${e.ref('unsent')}`.as(
-            'finalRecipients',
-          ),
-        ])
-        .where('delivery_id', '=', deliveryId)
-        .where('lane', '=', lane)
-        .orderBy('batch_no')
+    async attempted(deliveryId, lane) {
+      const rows = await ofLane(deliveryId, lane).execute()
+      return rows.map(({ batchNo }) => batchNo)
+    },
+    async unresolved(deliveryId, lane) {
+      const rows = await ofLane(deliveryId, lane)
+        .where(sql<boolean>`accepted + rejected + unknown + skipped + unsent < recipients`)
         .execute()
+      return rows.map(({ batchNo }) => batchNo)
+    },
+    async holdLane(lineChannelId, lane, forMs) {
+      await sql`update lane_clock
+        set spent_until = greatest(spent_until, clock_timestamp()) + make_interval(secs => ${forMs / 1000}::double precision)
+        where line_channel_id = ${lineChannelId} and lane = ${lane}`.execute(db)
     },
     async callsEndInMs(deliveryId) {
       const { rows } = await sql<{ ms: number | null }>`

@@ -119,6 +119,7 @@ export interface Database {
     batch_no: number
     plan_attempt: string
     body_digest: string
+    recipients: number
     first_call_at: MadeTimestamp
     attempts: Generated<number>
     records: Json<LedgerRecords>

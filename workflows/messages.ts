@@ -27,12 +27,17 @@ export interface DeliverCampaignInput {
   carried?: CarriedDelivery
   /** Pages after which a run continues as new, whatever the server suggests; default 500. */
   pagesPerRun?: number
+  /** Waits before each round of what is unresolved, the last repeated; default 1, 5, 15, 60 minutes. */
+  roundDelaysMs?: number[]
 }
 
 /** The whole state of a delivery that crosses continue-as-new. */
 export interface CarriedDelivery {
   gate: Gate
+  planned: number
   round: number
+  /** Of the round: pages there are, and pages that were started. */
+  pageCount: Record<Lane, number>
   nextPage: Record<Lane, number>
   /** Requests that are left to the next round, over the pages of this one. */
   unresolvedRequests: number
@@ -53,10 +58,11 @@ export interface DeliverPageInput {
   gate: Gate
   /** Most sendBatch activities that are outstanding at once. */
   window: number
+  /** Set by continue-as-new only: the batches that are left. */
+  carried?: { batches: number[]; unresolvedRequests: number }
 }
 
 export interface PageResult {
-  finalRecipients: number
   /** Requests without a final outcome after this page. */
   unresolvedRequests: number
 }

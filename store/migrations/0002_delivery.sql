@@ -76,6 +76,7 @@ create table batch (
   batch_no integer not null,
   plan_attempt text not null,
   body_digest text not null,
+  recipients integer not null,
   -- Of the batch's very first attempt: the age of its retry keys is counted from here.
   first_call_at timestamptz not null default clock_timestamp(),
   attempts integer not null default 0,

@@ -3,15 +3,16 @@
 -- Begins an attempt of a batch. Answers what is recorded and until when earlier attempts may still be on the wire.
 -- Refuses (no row) where an earlier attempt rendered other bodies or another plan: that is a defect, never a resend.
 create function begin_batch_attempt(
-  p_delivery uuid, p_lane text, p_batch integer, p_plan_attempt text, p_digest text, p_round integer
+  p_delivery uuid, p_lane text, p_batch integer, p_plan_attempt text, p_digest text, p_recipients integer,
+  p_round integer
 ) returns table (
   attempt_no integer, records jsonb, first_call_age_ms double precision, earlier_calls_end_in_ms double precision
 ) language plpgsql as $$
 declare
   b batch%rowtype;
 begin
-  insert into batch (delivery_id, lane, batch_no, plan_attempt, body_digest)
-    values (p_delivery, p_lane, p_batch, p_plan_attempt, p_digest)
+  insert into batch (delivery_id, lane, batch_no, plan_attempt, body_digest, recipients)
+    values (p_delivery, p_lane, p_batch, p_plan_attempt, p_digest, p_recipients)
     on conflict on constraint batch_pk do nothing;
   update batch set attempts = attempts + 1
     where delivery_id = p_delivery and lane = p_lane and batch_no = p_batch

@@ -1,0 +1,160 @@
+// The book of one attempt of a batch: which pieces are open, when each may be called, what is yet to be merged.
+import {
+  isFinal,
+  mayHaveBeenAccepted,
+  type LedgerRecord,
+  type LedgerRecords,
+  type Piece,
+  pieceName,
+  pieceOf,
+} from '../domain/ledger.ts'
+import { callsPerRound } from './after-answer.ts'
+import { type RenderedBatch } from './rendered-batch.ts'
+
+/** LINE forgets a retry key after 24 h (LINE docs, "Retrying an API request"); an hour is kept as a margin. */
+export const keyUsableForMs = 23 * 3_600_000
+
+export interface OpenPiece {
+  piece: Piece
+  /** By `now()`; until then calls of an earlier attempt may be on the wire. */
+  notBefore: number
+}
+
+export interface BatchBook {
+  /** Takes out up to `most` pieces that may be called now. */
+  take(most: number): OpenPiece[]
+  /** How many may be called now. */
+  readyCount(): number
+  /** When the next one may be called; undefined where none is open. */
+  nextReadyAt(): number | undefined
+  /** Puts a piece back, or parts of one in; a piece that has had its calls of this round is left to the rounds. */
+  put(piece: Piece, notBefore: number): void
+  recordOf(piece: Piece): LedgerRecord
+  /** Keeps a change in memory until it is merged. */
+  change(changes: LedgerRecords): void
+  /** Changes since the last call of this; they count as merged only when the caller says so. */
+  takeChanges(): LedgerRecords
+  /**
+   * Notes every open record as settled by this attempt, which starts no further call: what LINE definitely
+   * did not accept need not be taken as in doubt by the next attempt.
+   */
+  settle(): void
+  finalRecipients(): number
+  unresolvedRequests(): number
+}
+
+/**
+ * Opens the book from what the ledger has.
+ * A request of a batch that was attempted before and has no record is in doubt.
+ */
+export function openBatchBook(options: {
+  batch: RenderedBatch
+  records: LedgerRecords
+  round: number
+  attemptNo: number
+  firstCallAgeMs: number
+  earlierCallsEndInMs: number
+  now: () => number
+}): BatchBook {
+  const { batch, round, attemptNo, now } = options
+  const isFirstAttempt = attemptNo === 1
+  const openedAt = now()
+  const at = new Date(openedAt).toISOString()
+  const records = new Map<string, LedgerRecord>(Object.entries(options.records))
+  let changed: LedgerRecords = {}
+  let open: OpenPiece[] = []
+
+  const isSpent = (record: LedgerRecord) =>
+    record.round === round && (record.calls ?? 0) >= callsPerRound
+
+  function note(name: string, record: LedgerRecord): void {
+    records.set(name, record)
+    changed[name] = record
+  }
+
+  const firstCallAt = new Date(openedAt - options.firstCallAgeMs).toISOString()
+  for (const { requestNo, userIds, skippedBecause } of batch.requests.values()) {
+    const whole = { requestNo, fromOrdinal: 0, toOrdinal: userIds.length, isSplit: false }
+    const name = pieceName(whole)
+    if (records.has(name)) continue
+    const blank: LedgerRecord = {
+      state: 'not-accepted',
+      recipients: userIds.length,
+      fromOrdinal: 0,
+      toOrdinal: userIds.length,
+      round,
+      generation: 0,
+      at,
+    }
+    if (skippedBecause !== null) note(name, { ...blank, state: 'skipped', reason: skippedBecause })
+    // Not noted in the ledger: to a next attempt a request without a record is in doubt, and rightly so.
+    else records.set(name, blank)
+  }
+  for (const [name, record] of records) {
+    if (isFinal(record) || record.state === 'split') continue
+    const isInDoubt = !isFirstAttempt && mayHaveBeenAccepted(record, attemptNo - 1)
+    const current: LedgerRecord = record.round === round ? record : { ...record, round, calls: 0 }
+    const known: LedgerRecord = isInDoubt
+      ? { firstCallAt, ...current, state: 'in-doubt', everInDoubt: true }
+      : current
+    records.set(name, known)
+    if (isSpent(known)) continue
+    open.push({
+      piece: pieceOf(name, known),
+      // Calls of an earlier attempt may still be on the wire until then, with the same key.
+      notBefore: isInDoubt ? openedAt + Math.max(0, options.earlierCallsEndInMs) : openedAt,
+    })
+  }
+
+  return {
+    take(most) {
+      const time = now()
+      const taken: OpenPiece[] = []
+      const left: OpenPiece[] = []
+      for (const item of open)
+        (item.notBefore <= time && taken.length < most ? taken : left).push(item)
+      open = left
+      return taken
+    },
+    readyCount() {
+      const time = now()
+      return open.reduce((count, { notBefore }) => count + (notBefore <= time ? 1 : 0), 0)
+    },
+    nextReadyAt: () =>
+      open.length === 0 ? undefined : Math.min(...open.map(({ notBefore }) => notBefore)),
+    put(piece, notBefore) {
+      const record = records.get(pieceName(piece))
+      if (!record) throw new Error(`Piece ${pieceName(piece)} has no record.`)
+      if (!isSpent(record)) open.push({ piece, notBefore })
+    },
+    recordOf(piece) {
+      const record = records.get(pieceName(piece))
+      if (!record) throw new Error(`Piece ${pieceName(piece)} has no record.`)
+      return record
+    },
+    change(changes) {
+      for (const [name, record] of Object.entries(changes)) note(name, record)
+    },
+    takeChanges() {
+      const taken = changed
+      changed = {}
+      return taken
+    },
+    settle() {
+      for (const [name, record] of records)
+        if (record.state === 'not-accepted') note(name, { ...record, settledBy: attemptNo })
+    },
+    finalRecipients() {
+      let sum = 0
+      for (const record of records.values()) if (isFinal(record)) sum += record.recipients
+      return sum
+    },
+    unresolvedRequests() {
+      const requests = new Set<number>()
+      for (const [name, record] of records)
+        if (!isFinal(record) && record.state !== 'split')
+          requests.add(pieceOf(name, record).requestNo)
+      return requests.size
+    },
+  }
+}

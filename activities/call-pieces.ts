@@ -1,0 +1,254 @@
+// Calls LINE for the open pieces of a batch, under permits, and merges the answers into the ledger.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type LedgerRecord, type Piece, pieceName } from '../domain/ledger.ts'
+import { type Permit } from '../store/ledger.ts'
+import { afterAnswer } from './after-answer.ts'
+import { type BatchBook, keyUsableForMs } from './batch-book.ts'
+import { type DeliveryContext } from './delivery-context.ts'
+import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
+import { type RenderedBatch } from './rendered-batch.ts'
+import { type SendBatchInput, type SendBatchResult } from './send-batch.ts'
+
+/** Most of a lane's rate that one permit covers, in seconds; delivery-protocol 6. */
+const permitCoversSeconds = 0.5
+/** A permit dies so long after its start. */
+const permitLifetimeMs = 1_000
+/** A permit that could only start later than this is not taken: a pause must act within 2 s. */
+const longestPermitWaitMs = 500
+/** Longest sleep between looks at whether to stop. */
+const napMs = 250
+/** How long the fleet waits on a lane after LINE answered 429 to several of its calls. */
+const holdAfterThrottleMs = 250
+/** A single 429 may be LINE's limit for one user; from the second in a batch on it is the channel's rate. */
+const throttlesOfARate = 2
+
+export interface CallPiecesOptions extends Pick<
+  ActivityDeps,
+  'line' | 'now' | 'draining' | 'mergeEveryMs'
+> {
+  store: Pick<ActivityDeps['store'], 'ledger' | 'deliveries'>
+  retryKey: MakeRetryKey
+  input: SendBatchInput
+  context: DeliveryContext
+  batch: RenderedBatch
+  book: BatchBook
+  attemptNo: number
+  /** By `now()`: no call starts later. */
+  stopBy: number
+  /** Temporal has given the activity to somebody else, or nobody wants it any more. */
+  cancelled: AbortSignal
+}
+
+const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
+
+type Stop = Exclude<SendBatchResult, { kind: 'finished' }> | { kind: 'finished' }
+
+/** Works until nothing is open, or something stops it; every answer is in the ledger when it resolves. */
+export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
+  const { store, line, input, context, batch, book, now } = options
+  const { deliveryId, lane, batchNo } = input
+  const { ledger } = store
+  const inFlight = new Set<Promise<void>>()
+  let pauseBecause: string | undefined
+  let throttles = 0
+  let callsPerSecond = context.channel.callsPerSecond[lane]
+  let merging: Promise<void> = Promise.resolve()
+  let failure: Error | undefined
+
+  const mustStop = () =>
+    options.draining.aborted ||
+    options.cancelled.aborted ||
+    pauseBecause !== undefined ||
+    failure !== undefined
+
+  /** One merge at a time, so that an older state of a record never lands on top of a newer one. */
+  function merge(): Promise<void> {
+    merging = merging.then(async () => {
+      const changes = book.takeChanges()
+      if (Object.keys(changes).length === 0) return
+      try {
+        await ledger.merge({ deliveryId, lane, batchNo }, changes)
+      } catch (error) {
+        book.change(changes)
+        throw error
+      }
+    })
+    return merging
+  }
+
+  /** A key past its usable age is never called again; see delivery-protocol 5. */
+  function withLiveKey(piece: Piece): {
+    record: LedgerRecord
+    isCallable: boolean
+    isNew: boolean
+  } {
+    const record = book.recordOf(piece)
+    const age = record.firstCallAt === undefined ? 0 : now() - Date.parse(record.firstCallAt)
+    if (age < keyUsableForMs) return { record, isCallable: true, isNew: false }
+    const at = new Date(now()).toISOString()
+    if (record.everInDoubt) {
+      book.change({
+        [pieceName(piece)]: {
+          ...record,
+          state: 'unknown',
+          at,
+          reason: 'No answer within 23 hours of the first call; LINE forgets the retry key.',
+        },
+      })
+      return { record, isCallable: false, isNew: false }
+    }
+    const next: LedgerRecord = { ...record, generation: record.generation + 1, at }
+    delete next.firstCallAt
+    book.change({ [pieceName(piece)]: next })
+    return { record: next, isCallable: true, isNew: true }
+  }
+
+  async function call(piece: Piece, record: LedgerRecord): Promise<void> {
+    const request = batch.requests.get(piece.requestNo)
+    if (!request || request.messagesJson === null)
+      throw new Error(`Request ${lane}/${piece.requestNo} has no rendered messages.`)
+    const started = now()
+    const called: LedgerRecord = {
+      ...record,
+      calls: (record.calls ?? 0) + 1,
+      firstCallAt: record.firstCallAt ?? new Date(started).toISOString(),
+    }
+    const answer = await line.send({
+      channel: {
+        lineChannelId: context.channel.lineChannelId,
+        channelSecret: context.channelSecret,
+      },
+      lane,
+      to: request.userIds.slice(piece.fromOrdinal, piece.toOrdinal),
+      messagesJson: request.messagesJson,
+      notificationDisabled: context.notificationDisabled,
+      aggregationUnit: context.delivery.aggregationUnit,
+      retryKey: options.retryKey({
+        deliveryId,
+        lane,
+        requestNo: piece.requestNo,
+        ...(piece.isSplit && { fromOrdinal: piece.fromOrdinal, toOrdinal: piece.toOrdinal }),
+        generation: record.generation,
+      }),
+    })
+    const at = new Date(now()).toISOString()
+    const { changes, next } = afterAnswer({ piece, record: called, answer, at }, line.deadlineMs)
+    book.change(changes)
+    if (answer.kind === 'throttled' && ++throttles >= throttlesOfARate)
+      await ledger.holdLane(input.lineChannelId, lane, holdAfterThrottleMs)
+    switch (next.kind) {
+      case 'done':
+        return
+      case 'again':
+        book.put(piece, now() + next.afterMs)
+        return
+      case 'split':
+        // The split is on record before a part is called, or a re-run could send whole and part.
+        await merge()
+        for (const part of next.parts) book.put(part, now())
+        return
+      case 'pause':
+        pauseBecause ??= next.why
+    }
+  }
+
+  function start(piece: Piece, record: LedgerRecord): void {
+    const running = call(piece, record)
+      .catch((error: unknown) => {
+        failure ??= asError(error)
+      })
+      .finally(() => inFlight.delete(running))
+    inFlight.add(running)
+  }
+
+  /** Starts the permitted calls evenly over the time that they take at the lane's rate. */
+  async function spend(permit: Permit & { answer: 'granted' }, calls: number, askedAt: number) {
+    const firstAt = askedAt + permit.startInMs
+    const pieces = book.take(calls)
+    for (const [i, { piece, notBefore }] of pieces.entries()) {
+      const dueAt = firstAt + (i * 1_000) / permit.callsPerSecond
+      while (!mustStop() && now() < dueAt) await sleep(Math.min(dueAt - now(), napMs))
+      // Counted from before the permit was asked for, so never longer than PostgreSQL counts it.
+      const isOver = now() > firstAt + permitLifetimeMs || now() > options.stopBy
+      if (mustStop() || isOver) {
+        book.put(piece, notBefore)
+        continue
+      }
+      const { record, isCallable, isNew } = withLiveKey(piece)
+      if (isNew) await merge()
+      if (isCallable) start(piece, record)
+    }
+  }
+
+  async function untilStopped(): Promise<Stop> {
+    for (;;) {
+      if (mustStop() || now() > options.stopBy) return { kind: 'again' }
+      const ready = book.readyCount()
+      if (ready === 0) {
+        const nextAt = book.nextReadyAt()
+        if (nextAt === undefined && inFlight.size === 0) return { kind: 'finished' }
+        const nap = sleep(Math.max(1, Math.min((nextAt ?? Infinity) - now(), napMs)))
+        await Promise.race([nap, ...inFlight])
+        continue
+      }
+      const calls = Math.max(1, Math.min(ready, Math.floor(callsPerSecond * permitCoversSeconds)))
+      const askedAt = now()
+      const permit = await ledger.takePermit(
+        {
+          deliveryId,
+          lane,
+          batchNo,
+          attemptNo: options.attemptNo,
+          lineChannelId: input.lineChannelId,
+        },
+        calls,
+        {
+          deadlineMs: line.deadlineMs,
+          longestWaitMs: longestPermitWaitMs,
+          lifetimeMs: permitLifetimeMs,
+        },
+      )
+      switch (permit.answer) {
+        case 'granted':
+          callsPerSecond = permit.callsPerSecond
+          await spend(permit, calls, askedAt)
+          break
+        case 'wait':
+          await sleep(Math.max(1, Math.min(permit.waitMs, napMs)))
+          break
+        case 'held':
+          return { kind: 'held', gate: permit.gate }
+        case 'stopped':
+          return { kind: 'stopped' }
+        case 'superseded':
+          return { kind: 'again' }
+      }
+    }
+  }
+
+  const merger = setInterval(() => {
+    merge().catch((error: unknown) => {
+      failure ??= asError(error)
+    })
+  }, options.mergeEveryMs)
+  let stop: Stop
+  try {
+    stop = await untilStopped()
+  } finally {
+    clearInterval(merger)
+    // What is on the wire is waited for and recorded, whatever stopped the attempt.
+    await Promise.all(inFlight)
+    book.settle()
+    await merging.catch(() => undefined)
+    merging = Promise.resolve()
+    await merge()
+  }
+  if (failure !== undefined) throw failure
+  if (pauseBecause === undefined) return stop
+  const moved = await store.deliveries.moveGate(deliveryId, 'paused', {
+    by: 'LFM',
+    why: pauseBecause,
+  })
+  if (!moved) throw new Error(`There is no delivery ${deliveryId}.`)
+  return { kind: 'held', gate: moved.delivery.gate }
+}

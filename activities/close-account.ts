@@ -1,0 +1,179 @@
+// The end of a delivery: everybody gets an outcome, plan and outcomes are compared, the log is made.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cancellationSignal, heartbeat, log } from '@temporalio/activity'
+import { batchOf, type Lane, lanes, requestsOf } from '../domain/lane.ts'
+import {
+  isFinal,
+  type LedgerRecord,
+  type LedgerRecords,
+  mayHaveBeenAccepted,
+} from '../domain/ledger.ts'
+import { type Account, addsUp } from '../domain/outcome.ts'
+import { createPartWriter } from './pages.ts'
+import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
+
+/** Page name of the parts that hold what no page resolved. */
+const restPage = 'rest'
+const heartbeatEveryMs = 2_000
+const napMs = 1_000
+
+export function createCloseActivities(
+  deps: Pick<ActivityDeps, 'store' | 'warehouse' | 'now'> & { retryKey: MakeRetryKey },
+) {
+  const { store, warehouse, now } = deps
+  const writePart = createPartWriter(deps)
+
+  /** Final outcomes for what is open in an attempted batch: unknown where a call may have been accepted. */
+  async function closeBatch(
+    deliveryId: string,
+    lane: Lane,
+    batchNo: number,
+    facts: { attempt: string; laneRequests: number; round: number; why: string },
+  ): Promise<void> {
+    const [batch] = await store.ledger.batches(deliveryId, lane, [batchNo])
+    if (!batch) throw new Error(`Batch ${lane}/${batchNo} of delivery ${deliveryId} is gone.`)
+    const at = new Date(now()).toISOString()
+    const changes: LedgerRecords = {}
+    const range = requestsOf(lane, batchNo, facts.laneRequests)
+    const planned = await warehouse.readRequests({
+      deliveryId,
+      attempt: facts.attempt,
+      lane,
+      ...range,
+    })
+    for (const { requestNo, userIds } of planned) {
+      // No record, but an attempt was begun: a call may have been started.
+      if (batch.records[requestNo] !== undefined) continue
+      changes[requestNo] = {
+        state: 'unknown',
+        recipients: userIds.length,
+        fromOrdinal: 0,
+        toOrdinal: userIds.length,
+        round: facts.round,
+        generation: 0,
+        at,
+        firstCallAt: at,
+        reason: facts.why,
+      }
+    }
+    for (const [name, record] of Object.entries(batch.records)) {
+      if (isFinal(record) || record.state === 'split') continue
+      const state = mayHaveBeenAccepted(record, batch.attempts) ? 'unknown' : 'unsent'
+      const closed: LedgerRecord = { ...record, state, round: facts.round, at }
+      changes[name] = { ...closed, reason: record.reason ?? facts.why }
+    }
+    await store.ledger.merge({ deliveryId, lane, batchNo }, changes)
+  }
+
+  /** Runs of requests that no attempt ever reached. */
+  function neverReached(lane: Lane, laneRequests: number, attempted: readonly number[]) {
+    const reached = new Set(attempted)
+    const ranges: { fromRequest: number; toRequest: number }[] = []
+    if (laneRequests === 0) return ranges
+    for (let batchNo = 0; batchNo <= batchOf(lane, laneRequests - 1); batchNo++) {
+      if (reached.has(batchNo)) continue
+      const range = requestsOf(lane, batchNo, laneRequests)
+      const last = ranges.at(-1)
+      if (last && last.toRequest === range.fromRequest) last.toRequest = range.toRequest
+      else ranges.push(range)
+    }
+    return ranges
+  }
+
+  async function beating<T>(work: () => Promise<T>): Promise<T> {
+    const beat = setInterval(() => heartbeat(), heartbeatEveryMs)
+    try {
+      return await work()
+    } finally {
+      clearInterval(beat)
+    }
+  }
+
+  return {
+    /**
+     * Gives everybody without an outcome one: `unknown` where a call may have been accepted, else `unsent`.
+     * Waits first until no call of this delivery can be on the wire any more.
+     */
+    async closeLedger(input: { deliveryId: string; round: number; why: string }): Promise<void> {
+      const { deliveryId, round, why } = input
+      await beating(async () => {
+        const plan = await store.plans.find(deliveryId)
+        if (!plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
+        for (;;) {
+          const leftMs = await store.ledger.callsEndInMs(deliveryId)
+          if (leftMs <= 0) break
+          await sleep(Math.min(leftMs, napMs), undefined, { signal: cancellationSignal() })
+        }
+        for (const lane of lanes) {
+          const laneRequests = plan.requests[lane]
+          const facts = { attempt: plan.attempt, laneRequests, round, why }
+          const attempted = await store.ledger.attempted(deliveryId, lane)
+          for (const batchNo of await store.ledger.unresolved(deliveryId, lane))
+            await closeBatch(deliveryId, lane, batchNo, facts)
+          await writePart({ deliveryId, lane, round, page: restPage }, attempted)
+          const ranges = neverReached(lane, laneRequests, attempted)
+          if (ranges.length > 0)
+            await warehouse.writeUnsent(
+              { deliveryId, lane, round, page: 'never-reached' },
+              plan.attempt,
+              ranges,
+              { at: new Date(now()).toISOString(), reason: why },
+            )
+        }
+      })
+    },
+
+    /**
+     * Compares plan and outcomes in the warehouse. Where a part is missing, all are made again from the ledger
+     * once; where plan and outcomes still differ it fails, for a delivery must not end with a false account.
+     */
+    async reconcile(input: { deliveryId: string; closingRound: number }): Promise<Account> {
+      const { deliveryId } = input
+      return beating(async () => {
+        const plan = await store.plans.find(deliveryId)
+        if (!plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
+        let result = await warehouse.reconcile(deliveryId, plan.attempt)
+        if (!result.isExact) {
+          log.warn('Plan and outcomes differ; the parts are made again from the ledger', {
+            withoutOutcome: result.withoutOutcome,
+            outcomesWithoutRecipient: result.outcomesWithoutRecipient,
+            withTwoOutcomes: result.withTwoOutcomes,
+          })
+          for (const page of await store.plans.pages(deliveryId))
+            await writePart({ ...page, deliveryId, page: `${page.pageNo}` }, page.batches)
+          for (const lane of lanes)
+            await writePart(
+              { deliveryId, lane, round: input.closingRound, page: restPage },
+              await store.ledger.attempted(deliveryId, lane),
+            )
+          result = await warehouse.reconcile(deliveryId, plan.attempt)
+        }
+        if (!result.isExact || !addsUp(result.account)) {
+          throw new Error(
+            `The account of delivery ${deliveryId} does not add up: ${result.withoutOutcome} recipients without an outcome, ${result.outcomesWithoutRecipient} outcomes of nobody, ${result.withTwoOutcomes} recipients with two, ${result.doubledUserIds} user ids twice in the plan. See docs/runbook.md, "The account does not add up".`,
+          )
+        }
+        return result.account
+      })
+    },
+
+    /** Makes the delivery's rows of `delivery_log`. */
+    async materialiseLog({ deliveryId }: { deliveryId: string }): Promise<{ rows: number }> {
+      return beating(async () => {
+        const [delivery, plan] = await Promise.all([
+          store.deliveries.find(deliveryId),
+          store.plans.find(deliveryId),
+        ])
+        if (!delivery || !plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
+        return warehouse.materialiseLog({
+          deliveryId,
+          campaignId: delivery.campaignId,
+          channelId: delivery.channelId,
+          attempt: plan.attempt,
+        })
+      })
+    },
+  }
+}
+
+export type CloseActivities = ReturnType<typeof createCloseActivities>

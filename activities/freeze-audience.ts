@@ -1,0 +1,63 @@
+// `freezeAudience`: turns the segment into the one plan of a delivery, however often it is tried.
+import { randomUUID } from 'node:crypto'
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity'
+import { type Lane } from '../domain/lane.ts'
+import { SegmentRefused } from '../warehouse/port.ts'
+import { type ActivityDeps } from './ports.ts'
+
+export type FreezeResult =
+  | {
+      kind: 'frozen'
+      planned: number
+      requests: Record<Lane, number>
+      recipients: Record<Lane, number>
+    }
+  /** The segment can't be used; nothing was sent and nothing will be. */
+  | { kind: 'refused'; why: string }
+
+const heartbeatEveryMs = 2_000
+
+export function createFreezeActivities({
+  store,
+  warehouse,
+}: Pick<ActivityDeps, 'store' | 'warehouse'>) {
+  async function planOf(deliveryId: string) {
+    const plan = await store.plans.find(deliveryId)
+    if (plan) return plan
+    const delivery = await store.deliveries.find(deliveryId)
+    if (!delivery) throw new Error(`There is no delivery ${deliveryId}.`)
+    const content = await store.contents.find(delivery.contentId, delivery.contentVersion)
+    if (!content) throw new Error(`Content ${delivery.contentId} is gone.`)
+    // The attempt's own name: one that stalls and wakes up later writes beside the plan, never over it.
+    const attempt = `${activityInfo().attempt}-${randomUUID()}`
+    const frozen = await warehouse.freeze(
+      { deliveryId, attempt, sql: delivery.segmentSql, variables: content.variables },
+      cancellationSignal(),
+    )
+    const committed = await store.plans.commit(deliveryId, frozen)
+    await warehouse.dropOtherAttempts(deliveryId, committed.attempt)
+    return committed
+  }
+
+  return {
+    async freezeAudience({ deliveryId }: { deliveryId: string }): Promise<FreezeResult> {
+      const beat = setInterval(() => heartbeat(), heartbeatEveryMs)
+      try {
+        const { requests, recipients } = await planOf(deliveryId)
+        return {
+          kind: 'frozen',
+          planned: recipients.multicast + recipients.push,
+          requests,
+          recipients,
+        }
+      } catch (error) {
+        if (error instanceof SegmentRefused) return { kind: 'refused', why: error.message }
+        throw error
+      } finally {
+        clearInterval(beat)
+      }
+    },
+  }
+}
+
+export type FreezeActivities = ReturnType<typeof createFreezeActivities>

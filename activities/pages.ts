@@ -1,0 +1,129 @@
+// Pages and rounds: which batches a child workflow has, and the part of the warehouse that it leaves.
+import { type Gate } from '../domain/delivery.ts'
+import { type Lane, lanes } from '../domain/lane.ts'
+import { isFinal, pieceOf } from '../domain/ledger.ts'
+import { batchesPerPage } from '../domain/plan.ts'
+import { type LedgerBatch } from '../store/ledger.ts'
+import { type OutcomeRow } from '../warehouse/port.ts'
+import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
+
+export interface PageKey {
+  deliveryId: string
+  lane: Lane
+  round: number
+  pageNo: number
+}
+
+/** Batches whose records are in memory at once while a part is written. */
+const batchesAtOnce = 20
+
+/** Outcomes that were reached in the round, as rows of a part. */
+export function outcomeRows(
+  deliveryId: string,
+  batch: LedgerBatch,
+  round: number,
+  retryKey: MakeRetryKey,
+): OutcomeRow[] {
+  const rows: OutcomeRow[] = []
+  for (const [name, record] of Object.entries(batch.records)) {
+    if (!isFinal(record) || record.round !== round) continue
+    const piece = pieceOf(name, record)
+    const wasCalled = record.state !== 'skipped' && record.firstCallAt !== undefined
+    rows.push({
+      lane: batch.lane,
+      requestNo: piece.requestNo,
+      fromOrdinal: piece.fromOrdinal,
+      toOrdinal: piece.toOrdinal,
+      outcome: record.state,
+      lineRequestId: record.lineRequestId ?? null,
+      retryKey: wasCalled
+        ? retryKey({
+            deliveryId,
+            lane: batch.lane,
+            requestNo: piece.requestNo,
+            ...(piece.isSplit && { fromOrdinal: piece.fromOrdinal, toOrdinal: piece.toOrdinal }),
+            generation: record.generation,
+          })
+        : null,
+      at: record.at,
+      reason: record.reason ?? null,
+    })
+  }
+  return rows
+}
+
+/** Writes the part of a page from the ledger; the same page gives the same part, or a fuller one. */
+export function createPartWriter(
+  deps: Pick<ActivityDeps, 'store' | 'warehouse'> & { retryKey: MakeRetryKey },
+) {
+  const { store, warehouse, retryKey } = deps
+
+  async function* rowsOf(deliveryId: string, lane: Lane, round: number, batches: number[]) {
+    for (let from = 0; from < batches.length; from += batchesAtOnce) {
+      const numbers = batches.slice(from, from + batchesAtOnce)
+      for (const batch of await store.ledger.batches(deliveryId, lane, numbers))
+        yield outcomeRows(deliveryId, batch, round, retryKey)
+    }
+  }
+
+  return async function writePart(
+    part: { deliveryId: string; lane: Lane; round: number; page: string },
+    batches: number[],
+  ): Promise<void> {
+    await warehouse.writePart(part, rowsOf(part.deliveryId, part.lane, part.round, batches))
+  }
+}
+
+export function createPageActivities(
+  deps: Pick<ActivityDeps, 'store' | 'warehouse'> & { retryKey: MakeRetryKey },
+) {
+  const { store } = deps
+  const writePart = createPartWriter(deps)
+
+  async function find(key: PageKey) {
+    const page = await store.plans.page(key.deliveryId, key.lane, key.round, key.pageNo)
+    if (!page)
+      throw new Error(
+        `Delivery ${key.deliveryId} has no page ${key.lane}/${key.round}-${key.pageNo}.`,
+      )
+    return page
+  }
+
+  return {
+    /** The page's batches, and the gate as it is now. */
+    async openPage(key: PageKey): Promise<{ batches: number[]; gate: Gate }> {
+      const [page, delivery] = await Promise.all([find(key), store.deliveries.find(key.deliveryId)])
+      if (!delivery) throw new Error(`There is no delivery ${key.deliveryId}.`)
+      return { batches: page.batches, gate: delivery.gate }
+    },
+
+    async recordPage(key: PageKey): Promise<void> {
+      const page = await find(key)
+      await writePart({ ...key, page: `${key.pageNo}` }, page.batches)
+    },
+
+    async countPages(input: { deliveryId: string; round: number }): Promise<Record<Lane, number>> {
+      return store.plans.pageCounts(input.deliveryId, input.round)
+    },
+
+    /** Makes pages of the batches in which somebody has no outcome yet; how many batches these are. */
+    async planRound(input: { deliveryId: string; round: number }): Promise<{ batches: number }> {
+      let count = 0
+      for (const lane of lanes) {
+        const batches = await store.ledger.unresolved(input.deliveryId, lane)
+        count += batches.length
+        const pages = []
+        for (let from = 0; from < batches.length; from += batchesPerPage)
+          pages.push({
+            lane,
+            pageNo: pages.length,
+            batches: batches.slice(from, from + batchesPerPage),
+          })
+        await store.plans.addRound(input.deliveryId, input.round, pages)
+      }
+      return { batches: count }
+    },
+  }
+}
+
+export type PageActivities = ReturnType<typeof createPageActivities>

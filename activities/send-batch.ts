@@ -1,0 +1,113 @@
+// `sendBatch`: the one activity that calls LINE with messages; any number of repeats reach nobody twice.
+import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity'
+import { type Gate } from '../domain/delivery.ts'
+import { type Lane, requestsOf } from '../domain/lane.ts'
+import { openBatchBook } from './batch-book.ts'
+import { callPieces } from './call-pieces.ts'
+import { createDeliveryContexts } from './delivery-context.ts'
+import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
+import { renderBatch } from './rendered-batch.ts'
+
+export interface SendBatchInput {
+  deliveryId: string
+  lineChannelId: string
+  lane: Lane
+  batchNo: number
+  round: number
+}
+
+export type SendBatchResult =
+  /** Nothing more to do in this round; what is unresolved is left to the next. */
+  | { kind: 'finished'; finalRecipients: number; unresolvedRequests: number }
+  /** Time was up, or the worker is going: schedule it again. */
+  | { kind: 'again' }
+  /** The gate is not open. */
+  | { kind: 'held'; gate: Gate }
+  /** The lane's rate is 0. */
+  | { kind: 'stopped' }
+
+/** One attempt works at most so long, so that no worker holds a batch for ever. */
+const attemptMs = 30_000
+const heartbeatEveryMs = 1_000
+
+export function createSendActivities(
+  deps: Pick<
+    ActivityDeps,
+    'store' | 'warehouse' | 'line' | 'compileTemplate' | 'now' | 'draining' | 'mergeEveryMs'
+  > & { retryKey: MakeRetryKey },
+) {
+  const { store, warehouse, now } = deps
+  const contextOf = createDeliveryContexts(deps)
+
+  return {
+    async sendBatch(input: SendBatchInput): Promise<SendBatchResult> {
+      const { deliveryId, lane, batchNo, round } = input
+      const stopBy = now() + attemptMs
+      const beat = setInterval(() => heartbeat(), heartbeatEveryMs)
+      try {
+        const context = await contextOf(deliveryId)
+        const { plan } = context
+        const range = requestsOf(lane, batchNo, plan.requests[lane])
+        const planned = await warehouse.readRequests({
+          deliveryId,
+          attempt: plan.attempt,
+          lane,
+          ...range,
+        })
+        const batch = renderBatch(planned, context.template)
+        // Written before the first call: no row, no call.
+        const begun = await store.ledger.beginAttempt({
+          deliveryId,
+          lane,
+          batchNo,
+          round,
+          planAttempt: plan.attempt,
+          bodyDigest: batch.digest,
+          recipients: batch.recipients,
+        })
+        const book = openBatchBook({
+          batch,
+          round,
+          records: begun.records,
+          attemptNo: begun.attemptNo,
+          firstCallAgeMs: begun.firstCallAgeMs,
+          earlierCallsEndInMs: begun.earlierCallsEndInMs,
+          now,
+        })
+        const stopped = await callPieces({
+          ...deps,
+          input,
+          context,
+          batch,
+          book,
+          attemptNo: begun.attemptNo,
+          stopBy,
+          cancelled: cancellationSignal(),
+        })
+        if (stopped.kind !== 'finished') return stopped
+        return {
+          kind: 'finished',
+          finalRecipients: book.finalRecipients(),
+          unresolvedRequests: book.unresolvedRequests(),
+        }
+      } catch (error) {
+        if (!(error instanceof Error && error.name === 'BodiesDiffer')) throw error
+        log.error('A batch renders differently than at its first attempt', {
+          lane,
+          batchNo,
+          attempt: activityInfo().attempt,
+        })
+        const moved = await store.deliveries.moveGate(deliveryId, 'paused', {
+          by: 'LFM',
+          why: error.message,
+        })
+        if (!moved) throw error
+        return { kind: 'held', gate: moved.delivery.gate }
+      } finally {
+        clearInterval(beat)
+      }
+    },
+  }
+}
+
+export type SendActivities = ReturnType<typeof createSendActivities>

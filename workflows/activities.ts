@@ -1,0 +1,46 @@
+// The activities as workflows see them, with time-outs and retries grouped by what they touch.
+import { proxyActivities } from '@temporalio/workflow'
+import { type CloseActivities } from '../activities/close-account.ts'
+import { type FreezeActivities } from '../activities/freeze-audience.ts'
+import { type OperateActivities } from '../activities/operate.ts'
+import { type PageActivities } from '../activities/pages.ts'
+import { type SendActivities } from '../activities/send-batch.ts'
+import { type Lane } from '../domain/lane.ts'
+import { deliveryQueue, laneQueue } from './queues.ts'
+
+/** Retries have no end: a store or a LINE that is away comes back, and a delivery waits for it. */
+const patient = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' } as const
+
+/** Store and Temporal only: short. */
+export const operate = proxyActivities<OperateActivities>({
+  taskQueue: deliveryQueue,
+  startToCloseTimeout: '30s',
+  retry: patient,
+})
+
+/** Warehouse work that grows with the audience: long, so it heartbeats. */
+export const audience = proxyActivities<FreezeActivities & CloseActivities>({
+  taskQueue: deliveryQueue,
+  startToCloseTimeout: '2h',
+  heartbeatTimeout: '15s',
+  retry: patient,
+})
+
+export const pages = proxyActivities<PageActivities>({
+  taskQueue: deliveryQueue,
+  startToCloseTimeout: '2m',
+  retry: patient,
+})
+
+/**
+ * Sending, on the rate-limited queue of one channel and lane. No schedule-to-start time-out: a queue with a
+ * rate has waits by design. The heartbeat time-out is what a killed worker costs.
+ */
+export function sender(lineChannelId: string, lane: Lane) {
+  return proxyActivities<SendActivities>({
+    taskQueue: laneQueue(lineChannelId, lane),
+    startToCloseTimeout: '2m',
+    heartbeatTimeout: '5s',
+    retry: { ...patient, initialInterval: '200ms' },
+  })
+}

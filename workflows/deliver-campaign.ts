@@ -1,0 +1,179 @@
+// `deliverCampaign`: one delivery from its start to its account; an operator may pause, resume or cancel it.
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow'
+import { type EndState } from '../domain/delivery.ts'
+import { type Lane, lanes } from '../domain/lane.ts'
+import { type Account } from '../domain/outcome.ts'
+import { audience, operate, pages } from './activities.ts'
+import { createDeliveryGate, type DeliveryGate } from './delivery-gate.ts'
+import {
+  type CarriedDelivery,
+  cancelUpdate,
+  type DeliverCampaignInput,
+  type DeliveryResult,
+  gateSignal,
+  pauseUpdate,
+  resumeUpdate,
+} from './messages.ts'
+import { runPages } from './run-pages.ts'
+import { showDetails, showState } from './shown.ts'
+
+const defaultPagesPerRun = 500
+const minuteMs = 60_000
+const defaultRoundDelaysMs = [minuteMs, 5 * minuteMs, 15 * minuteMs, 60 * minuteMs]
+
+/** Delivers a campaign once; ends only when every recipient is accounted for. */
+export async function deliverCampaign(input: DeliverCampaignInput): Promise<DeliveryResult> {
+  const gate = createDeliveryGate(input.deliveryId, input.carried?.gate)
+  setHandler(pauseUpdate, (request) => gate.move('paused', request))
+  setHandler(resumeUpdate, (request) => gate.move('open', request))
+  setHandler(cancelUpdate, (request) => gate.move('cancelled', request))
+  setHandler(gateSignal, (moved) => gate.hear(moved))
+
+  // Temporal's own cancel means the same as an operator's: the account is still made.
+  void CancellationScope.current().cancelRequested.catch((error: unknown) => {
+    if (!isCancellation(error)) throw error
+    return CancellationScope.nonCancellable(() =>
+      gate.move('cancelled', { by: 'Temporal', why: 'The workflow was cancelled in Temporal.' }),
+    )
+  })
+  return CancellationScope.nonCancellable(() => deliver(input, gate))
+}
+
+async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise<DeliveryResult> {
+  const { deliveryId } = input
+  const begun = input.carried ?? (await freeze(input, gate))
+  if ('state' in begun) return end(input, begun.state, null, begun.reason)
+
+  const delivery = begun
+  await operate.setPhase({ deliveryId, phase: 'sending' })
+  showState('sending')
+  for (;;) {
+    await deliverRound(input, gate, delivery)
+    if (gate.isCancelled() || delivery.unresolvedRequests === 0) break
+    const delays = input.roundDelaysMs ?? defaultRoundDelaysMs
+    const delayMs = delays[Math.min(delivery.round, delays.length - 1)] ?? minuteMs
+    showDetails(
+      delivery,
+      gate.position(),
+      `waiting ${Math.round(delayMs / 1000)} s for round ${delivery.round + 1}`,
+    )
+    await condition(() => gate.isCancelled(), delayMs)
+    if (gate.isCancelled()) break
+    delivery.round += 1
+    await pages.planRound({ deliveryId, round: delivery.round })
+    delivery.pageCount = await pages.countPages({ deliveryId, round: delivery.round })
+    delivery.nextPage = { multicast: 0, push: 0 }
+    delivery.unresolvedRequests = 0
+  }
+  return reconcile(input, gate, delivery.round + 1)
+}
+
+/** Freezes the audience, or says why the delivery ends before it sends. */
+async function freeze(
+  { deliveryId }: DeliverCampaignInput,
+  gate: DeliveryGate,
+): Promise<CarriedDelivery | { state: EndState; reason: string }> {
+  showState('freezing')
+  await operate.setPhase({ deliveryId, phase: 'freezing' })
+  // A pause may have been set before this workflow ran for the first time.
+  await gate.refresh()
+  await gate.passed()
+  if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
+  const frozen = await audience.freezeAudience({ deliveryId })
+  if (frozen.kind === 'refused') return { state: 'failed before send', reason: frozen.why }
+  const problem = await operate.checkQuota({ deliveryId, planned: frozen.planned })
+  if (problem !== null) await gate.move('paused', { by: 'LFM', why: problem })
+  await operate.prepareQueues({ deliveryId })
+  await gate.passed()
+  return {
+    gate: gate.current(),
+    planned: frozen.planned,
+    round: 0,
+    pageCount: await pages.countPages({ deliveryId, round: 0 }),
+    nextPage: { multicast: 0, push: 0 },
+    unresolvedRequests: 0,
+  }
+}
+
+/** Sends all pages of a round, both lanes at once; continues as new between pages where the history grows. */
+async function deliverRound(
+  input: DeliverCampaignInput,
+  gate: DeliveryGate,
+  delivery: CarriedDelivery,
+): Promise<void> {
+  const pagesPerRun = input.pagesPerRun ?? defaultPagesPerRun
+  let startedInRun = 0
+  const mayStart = () => startedInRun < pagesPerRun && !workflowInfo().continueAsNewSuggested
+  const isLeft = (lane: Lane) => delivery.nextPage[lane] < delivery.pageCount[lane]
+
+  await Promise.all(
+    lanes.map((lane) =>
+      runPages({
+        input,
+        gate,
+        lane,
+        round: delivery.round,
+        nextPage() {
+          if (!isLeft(lane) || !mayStart() || gate.isCancelled()) return undefined
+          startedInRun += 1
+          return delivery.nextPage[lane]++
+        },
+        onPage(result) {
+          delivery.unresolvedRequests += result.unresolvedRequests
+          showDetails(delivery, gate.position(), 'sending')
+        },
+      }),
+    ),
+  )
+  if (!lanes.some(isLeft) || gate.isCancelled()) return
+  // Never while paused: the operator's update would meet a run that is about to end.
+  await gate.passed()
+  await condition(allHandlersFinished)
+  if (gate.isCancelled()) return
+  await continueAsNew<(next: DeliverCampaignInput) => Promise<DeliveryResult>>({
+    ...input,
+    carried: { ...delivery, gate: gate.current() },
+  })
+}
+
+async function reconcile(
+  input: DeliverCampaignInput,
+  gate: DeliveryGate,
+  closingRound: number,
+): Promise<DeliveryResult> {
+  const { deliveryId } = input
+  const wasCancelled = gate.isCancelled()
+  if (wasCancelled)
+    await audience.closeLedger({ deliveryId, round: closingRound, why: `Cancelled: ${gate.why()}` })
+  showState('reconciling')
+  await operate.setPhase({ deliveryId, phase: 'reconciling' })
+  const account = await audience.reconcile({ deliveryId, closingRound })
+  await audience.materialiseLog({ deliveryId })
+  if (wasCancelled) return end(input, 'cancelled during send', account, gate.why())
+  return end(input, account.accepted === account.planned ? 'done' : 'done with failures', account)
+}
+
+async function end(
+  { deliveryId }: DeliverCampaignInput,
+  state: EndState,
+  account: Account | null,
+  reason?: string,
+): Promise<DeliveryResult> {
+  await operate.endDelivery({
+    deliveryId,
+    state,
+    account,
+    ...(reason !== undefined && { reason }),
+  })
+  showState(state)
+  await condition(allHandlersFinished)
+  return { state, account }
+}

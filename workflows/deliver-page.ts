@@ -1,0 +1,95 @@
+// `deliverPage`: sends one page, with a small window of batches outstanding, and records its part.
+import {
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow'
+import { laterGate } from '../domain/delivery.ts'
+import { operate, pages, sender } from './activities.ts'
+import { type DeliverPageInput, gateSignal, type PageResult } from './messages.ts'
+
+/** Waits of a batch whose lane has rate 0; the last is repeated. */
+const stoppedWaitsMs = [2_000, 5_000, 15_000, 60_000]
+
+/** Sends every batch of the page; holds while the gate is not open; ends early when it is cancelled. */
+export async function deliverPage(input: DeliverPageInput): Promise<PageResult> {
+  const { deliveryId, lane, round, pageNo } = input
+  const key = { deliveryId, lane, round, pageNo }
+  let gate = input.gate
+  setHandler(gateSignal, (moved) => {
+    gate = laterGate(gate, moved)
+  })
+  const { sendBatch } = sender(input.lineChannelId, lane)
+
+  let left = input.carried?.batches
+  if (!left) {
+    const opened = await pages.openPage(key)
+    gate = laterGate(gate, opened.gate)
+    left = opened.batches
+  }
+  const queue = [...left]
+  let unresolvedRequests = input.carried?.unresolvedRequests ?? 0
+
+  async function holdAt(held: typeof gate): Promise<void> {
+    if (held.seq < gate.seq) return
+    gate = held
+    // The delivery may not have heard: the gate is moved in the store first, even while Temporal is away.
+    const { parent } = workflowInfo()
+    if (parent) {
+      const known = await operate.readGate({ deliveryId })
+      gate = laterGate(gate, known)
+      await getExternalWorkflowHandle(parent.workflowId).signal(gateSignal, known)
+    }
+  }
+
+  async function deliverBatch(batchNo: number): Promise<void> {
+    for (let stops = 0; ;) {
+      await condition(() => gate.position !== 'paused')
+      if (gate.position === 'cancelled') return
+      const result = await sendBatch({
+        deliveryId,
+        lineChannelId: input.lineChannelId,
+        lane,
+        batchNo,
+        round,
+      })
+      switch (result.kind) {
+        case 'finished':
+          unresolvedRequests += result.unresolvedRequests
+          return
+        case 'held':
+          await holdAt(result.gate)
+          break
+        case 'stopped':
+          await sleep(stoppedWaitsMs[Math.min(stops++, stoppedWaitsMs.length - 1)] ?? 0)
+          break
+        case 'again':
+          break
+      }
+    }
+  }
+
+  async function deliverNext(): Promise<void> {
+    while (!workflowInfo().continueAsNewSuggested) {
+      const batchNo = queue.shift()
+      if (batchNo === undefined || gate.position === 'cancelled') return
+      await deliverBatch(batchNo)
+    }
+  }
+
+  await Promise.all(Array.from({ length: input.window }, deliverNext))
+  if (queue.length > 0 && gate.position !== 'cancelled') {
+    // A page at a very low rate is scheduled many times; see delivery-protocol 11.
+    await condition(() => gate.position !== 'paused')
+    await continueAsNew<typeof deliverPage>({
+      ...input,
+      gate,
+      carried: { batches: queue, unresolvedRequests },
+    })
+  }
+  await pages.recordPage(key)
+  return { unresolvedRequests }
+}

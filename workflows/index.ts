@@ -1,0 +1,3 @@
+// The front door of the workflow bundle: exactly the registered workflows.
+export { deliverCampaign } from './deliver-campaign.ts'
+export { deliverPage } from './deliver-page.ts'
