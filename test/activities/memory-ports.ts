@@ -1,0 +1,97 @@
+// Ports in memory for tests of activities: a ledger that keeps the store's rules, and a LINE that answers as told.
+import { BodiesDiffer, type LedgerRecords } from '../../domain/ledger.ts'
+import { type Gate } from '../../domain/delivery.ts'
+import { type ActivityDeps } from '../../activities/ports.ts'
+import { type LineAnswer, type LineCall } from '../../line/port.ts'
+import { type Permit } from '../../store/ledger.ts'
+import { type PlannedRequest } from '../../warehouse/port.ts'
+
+type Ledger = ActivityDeps['store']['ledger']
+
+export interface MemoryLedger extends Pick<
+  Ledger,
+  'beginAttempt' | 'takePermit' | 'merge' | 'holdLane'
+> {
+  records: LedgerRecords
+  attempts: number
+  gate: Gate
+  /** Permits to answer before granting. */
+  permits: Permit[]
+  /** Set to make merges fail, as when PostgreSQL is away. */
+  isAway: boolean
+}
+
+/** One batch's ledger, with `first_call_at` at the first attempt and no wait for earlier calls. */
+export function createMemoryLedger(now: () => number): MemoryLedger {
+  let digest: string | undefined
+  let firstAt = 0
+  const ledger: MemoryLedger = {
+    records: {},
+    attempts: 0,
+    gate: { position: 'open', seq: 0 },
+    permits: [],
+    isAway: false,
+    beginAttempt: async ({ bodyDigest }) => {
+      if (digest !== undefined && digest !== bodyDigest) throw new BodiesDiffer('other bodies')
+      digest = bodyDigest
+      ledger.attempts += 1
+      if (ledger.attempts === 1) firstAt = now()
+      return {
+        attemptNo: ledger.attempts,
+        records: structuredClone(ledger.records),
+        firstCallAgeMs: now() - firstAt,
+        earlierCallsEndInMs: 0,
+      }
+    },
+    takePermit: async ({ attemptNo }) => {
+      const told = ledger.permits.shift()
+      if (told) return told
+      if (ledger.gate.position !== 'open') return { answer: 'held', gate: ledger.gate }
+      if (attemptNo < ledger.attempts) return { answer: 'superseded' }
+      return { answer: 'granted', startInMs: 0, callsPerSecond: 100_000 }
+    },
+    merge: async (_batch, changes) => {
+      if (ledger.isAway) throw new Error('The store is away.')
+      const accepted = Object.entries(ledger.records).filter(([, r]) => r.state === 'accepted')
+      Object.assign(ledger.records, structuredClone(changes), Object.fromEntries(accepted))
+    },
+    holdLane: async () => undefined,
+  }
+  return ledger
+}
+
+/** A LINE with a memory for retry keys: what it accepted once it answers with 409 from then on. */
+export function createMemoryLine(
+  script: (call: LineCall, n: number) => LineAnswer | 'lost' | 'ok',
+) {
+  const acceptedBy = new Map<string, string>()
+  const received = new Map<string, number>()
+  const calls: LineCall[] = []
+  return {
+    deadlineMs: 20,
+    calls,
+    /** How many accepted calls each user was in. */
+    received,
+    send: async (call: LineCall): Promise<LineAnswer> => {
+      calls.push(call)
+      const earlier = acceptedBy.get(call.retryKey)
+      if (earlier !== undefined) return { kind: 'accepted-earlier', lineRequestId: earlier }
+      const answer = script(call, calls.length)
+      if (answer !== 'ok' && answer !== 'lost') return answer
+      const lineRequestId = `request-${calls.length}`
+      acceptedBy.set(call.retryKey, lineRequestId)
+      for (const userId of call.to) received.set(userId, (received.get(userId) ?? 0) + 1)
+      if (answer === 'lost') return { kind: 'in-doubt', reason: 'no answer', lineRequestId: null }
+      return { kind: 'accepted', lineRequestId }
+    },
+  }
+}
+
+/** A plan of one batch of multicasts, `sizes` recipients each. */
+export function planOf(sizes: readonly number[]): PlannedRequest[] {
+  return sizes.map((size, requestNo) => ({
+    requestNo,
+    variables: '{}',
+    userIds: Array.from({ length: size }, (_, i) => `U${requestNo}-${i}`),
+  }))
+}

@@ -1,0 +1,302 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createSendActivities } from '../../activities/send-batch.ts'
+import { type MessageTemplate } from '../../activities/ports.ts'
+import { isFinal } from '../../domain/ledger.ts'
+import { type LineAnswer, type LineCall } from '../../line/port.ts'
+import { retryKey } from '../../line/retry-key.ts'
+import { createMemoryLedger, createMemoryLine, planOf } from './memory-ports.ts'
+
+const deliveryId = '0192f0c1-0000-7000-8000-000000000001'
+const input = { deliveryId, lineChannelId: '1', lane: 'multicast', batchNo: 0, round: 0 } as const
+const hour = 3_600_000
+
+/** One batch with everything around it in memory; `sendBatch` may be run as often as wanted. */
+function aBatch(options: {
+  sizes: number[]
+  script?: (call: LineCall, n: number) => LineAnswer | 'lost' | 'ok'
+  template?: MessageTemplate
+}) {
+  const clock = { offsetMs: 0 }
+  const now = () => Date.now() + clock.offsetMs
+  const ledger = createMemoryLedger(now)
+  const line = createMemoryLine(options.script ?? (() => 'ok'))
+  const planned = planOf(options.sizes)
+  const draining = new AbortController()
+  let template = options.template ?? {
+    render: () => ({ ok: true as const, messagesJson: '[{"type":"text","text":"hello"}]' }),
+  }
+  const pauses: string[] = []
+  const recipients = planned.reduce((sum, { userIds }) => sum + userIds.length, 0)
+  const { sendBatch } = createSendActivities({
+    store: {
+      ledger,
+      deliveries: {
+        find: async () => ({
+          id: deliveryId,
+          channelId: 'c',
+          contentId: 'k',
+          contentVersion: 1,
+          renderedAsOf: new Date(0),
+          timeZone: 'UTC',
+          locale: 'en',
+          aggregationUnit: null,
+        }),
+        moveGate: async (_id: string, position: 'paused', { why }: { why: string }) => {
+          pauses.push(why)
+          ledger.gate = { position, seq: ledger.gate.seq + 1, why }
+          return { isMoved: true, delivery: { gate: ledger.gate } }
+        },
+      },
+      plans: {
+        find: async () => ({ attempt: 'a', requests: { multicast: planned.length, push: 0 } }),
+      },
+      contents: { find: async () => ({ messages: [], notificationDisabled: false }) },
+      channels: {
+        find: async () => ({
+          id: 'c',
+          lineChannelId: '1',
+          callsPerSecond: { multicast: 200, push: 2000 },
+        }),
+        secretOf: async () => 'secret',
+      },
+    } as never,
+    warehouse: { readRequests: async () => planned } as never,
+    line: { ...line } as never,
+    compileTemplate: () => ({ render: (variables) => template.render(variables) }),
+    now,
+    draining: draining.signal,
+    mergeEveryMs: 50,
+    retryKey,
+  })
+  return {
+    clock,
+    ledger,
+    line,
+    pauses,
+    draining,
+    recipients,
+    renderOtherwise: (other: MessageTemplate) => (template = other),
+    run: (round = 0) => new MockActivityEnvironment().run(sendBatch, { ...input, round }),
+    outcomes() {
+      const sums: Record<string, number> = {}
+      for (const record of Object.values(ledger.records))
+        if (record.state !== 'split')
+          sums[record.state] = (sums[record.state] ?? 0) + record.recipients
+      return sums
+    },
+  }
+}
+
+describe('sendBatch', () => {
+  test('sends every request once and records what LINE answered', async () => {
+    const batch = aBatch({ sizes: [3, 2, 1] })
+    expect(await batch.run()).toEqual({
+      kind: 'finished',
+      finalRecipients: 6,
+      unresolvedRequests: 0,
+    })
+    expect(batch.outcomes()).toEqual({ accepted: 6 })
+    expect(batch.line.calls).toHaveLength(3)
+  })
+
+  test('calls nobody again when it is run again', async () => {
+    const batch = aBatch({ sizes: [3, 2] })
+    await batch.run()
+    expect(await batch.run()).toMatchObject({ kind: 'finished', finalRecipients: 5 })
+    expect(batch.line.calls).toHaveLength(2)
+  })
+
+  test('asks again with the same key after a lost reply, and takes 409 for accepted', async () => {
+    const batch = aBatch({ sizes: [4], script: (_call, n) => (n === 1 ? 'lost' : 'ok') })
+    expect(await batch.run()).toMatchObject({ kind: 'finished', finalRecipients: 4 })
+    expect(new Set(batch.line.calls.map((call) => call.retryKey)).size).toBe(1)
+    expect([...batch.line.received.values()]).toEqual([1, 1, 1, 1])
+  })
+
+  test('takes a request without a record as in doubt when an attempt died before it', async () => {
+    const batch = aBatch({ sizes: [2, 2] })
+    // The first attempt reached LINE with everything, and died before any merge.
+    batch.ledger.isAway = true
+    await expect(batch.run()).rejects.toThrow('away')
+    batch.ledger.isAway = false
+    expect(await batch.run()).toMatchObject({ kind: 'finished', finalRecipients: 4 })
+    expect([...batch.line.received.values()].every((times) => times === 1)).toBe(true)
+  })
+
+  test('starts no call while the gate is not open, and says so', async () => {
+    const batch = aBatch({ sizes: [2] })
+    batch.ledger.gate = { position: 'paused', seq: 7 }
+    expect(await batch.run()).toEqual({ kind: 'held', gate: { position: 'paused', seq: 7 } })
+    expect(batch.line.calls).toHaveLength(0)
+    expect(batch.outcomes()).toEqual({ 'not-accepted': 2 })
+  })
+
+  test('starts no call in a worker that is asked to stop', async () => {
+    const batch = aBatch({ sizes: [2] })
+    batch.draining.abort()
+    expect(await batch.run()).toEqual({ kind: 'again' })
+    expect(batch.line.calls).toHaveLength(0)
+  })
+
+  test('starts no call where a later attempt has begun', async () => {
+    const batch = aBatch({ sizes: [2] })
+    batch.ledger.permits.push({ answer: 'superseded' })
+    expect(await batch.run()).toEqual({ kind: 'again' })
+    expect(batch.line.calls).toHaveLength(0)
+  })
+
+  test('stops the delivery when a later attempt would render other bodies', async () => {
+    const batch = aBatch({ sizes: [2] })
+    await batch.run()
+    batch.renderOtherwise({ render: () => ({ ok: true, messagesJson: '[]' }) })
+    expect(await batch.run()).toMatchObject({ kind: 'held' })
+    expect(batch.pauses).toEqual(['other bodies'])
+    expect(batch.line.calls).toHaveLength(1)
+  })
+
+  test('skips a row that breaks the template, and sends the others', async () => {
+    const rows = ['bad', 'good']
+    const batch = aBatch({
+      sizes: [1, 1],
+      template: {
+        render: () =>
+          rows.shift() === 'bad'
+            ? { ok: false, reason: 'no name' }
+            : { ok: true, messagesJson: '[]' },
+      },
+    })
+    await batch.run()
+    expect(batch.outcomes()).toEqual({ skipped: 1, accepted: 1 })
+  })
+
+  test('rejects the one recipient that LINE names and reaches all others once', async () => {
+    const refused = 'U0-3'
+    const batch = aBatch({
+      sizes: [8],
+      script: ({ to }) =>
+        to.includes(refused)
+          ? {
+              kind: 'recipient-refused',
+              index: to.indexOf(refused),
+              reason: 'no',
+              lineRequestId: 'r',
+            }
+          : 'ok',
+    })
+    await batch.run()
+    expect(batch.outcomes()).toEqual({ rejected: 1, accepted: 7 })
+    expect(batch.line.received.has(refused)).toBe(false)
+    expect([...batch.line.received.values()].every((times) => times === 1)).toBe(true)
+  })
+
+  test('finds by halves whom LINE refuses without a name', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(fc.nat(19), { maxLength: 6 }), async (bad) => {
+        const refused = new Set(bad.map((i) => `U0-${i}`))
+        const batch = aBatch({
+          sizes: [20],
+          script: ({ to }) =>
+            to.some((userId) => refused.has(userId))
+              ? { kind: 'some-recipient-refused', reason: 'no', lineRequestId: null }
+              : 'ok',
+        })
+        await batch.run()
+        expect(batch.outcomes().rejected ?? 0).toBe(refused.size)
+        expect(batch.outcomes().accepted ?? 0).toBe(20 - refused.size)
+        expect([...batch.line.received.values()].every((times) => times === 1)).toBe(true)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('pauses the delivery after one call when LINE refuses the content', async () => {
+    const batch = aBatch({
+      sizes: [5],
+      script: () => ({ kind: 'content-refused', reason: 'too long', lineRequestId: null }),
+    })
+    expect(await batch.run()).toMatchObject({ kind: 'held' })
+    expect(batch.pauses).toEqual(['LINE refuses the content: too long'])
+    expect(batch.line.calls).toHaveLength(1)
+    expect(batch.outcomes()).toEqual({ 'not-accepted': 5 })
+  })
+
+  test('goes on under a new key where the old one was never accepted within 23 hours', async () => {
+    let isQuotaOut = true
+    const batch = aBatch({
+      sizes: [2],
+      script: () =>
+        isQuotaOut ? { kind: 'quota-reached', reason: 'used up', lineRequestId: null } : 'ok',
+    })
+    await batch.run()
+    isQuotaOut = false
+    batch.ledger.gate = { position: 'open', seq: 9 }
+    batch.clock.offsetMs = 30 * hour
+    await batch.run()
+    expect(batch.outcomes()).toEqual({ accepted: 2 })
+    expect(new Set(batch.line.calls.map((call) => call.retryKey)).size).toBe(2)
+  })
+
+  test('calls nobody again whose call was in doubt 23 hours ago', async () => {
+    const batch = aBatch({ sizes: [2] })
+    batch.ledger.isAway = true
+    await expect(batch.run()).rejects.toThrow('away')
+    batch.ledger.isAway = false
+    batch.clock.offsetMs = 24 * hour
+    await batch.run(1)
+    expect(batch.outcomes()).toEqual({ unknown: 2 })
+    expect(batch.line.calls).toHaveLength(1)
+  })
+
+  test('does not believe "not accepted" of an attempt that died after it called again', async () => {
+    const batch = aBatch({ sizes: [2] })
+    batch.ledger.gate = { position: 'paused', seq: 1 }
+    await batch.run()
+    batch.ledger.gate = { position: 'open', seq: 2 }
+    batch.ledger.isAway = true
+    await expect(batch.run()).rejects.toThrow('away')
+    batch.ledger.isAway = false
+    batch.clock.offsetMs = 24 * hour
+    await batch.run(1)
+    // A new generation would reach these two a second time.
+    expect(batch.outcomes()).toEqual({ unknown: 2 })
+    expect([...batch.line.received.values()]).toEqual([1, 1])
+  })
+
+  test('reaches nobody twice and loses nobody, whatever is lost and however often it dies', async () => {
+    const step = fc.record({
+      dies: fc.boolean(),
+      answers: fc.array(fc.constantFrom('ok', 'lost', 'throttled', 'not-connected'), {
+        maxLength: 6,
+      }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 4 }), async (steps) => {
+        let answers: string[] = []
+        const batch = aBatch({
+          sizes: [3, 1, 2],
+          script: () => {
+            const next = answers.shift() ?? 'ok'
+            if (next === 'ok' || next === 'lost') return next
+            if (next === 'throttled')
+              return { kind: 'throttled', reason: '429', lineRequestId: null }
+            return { kind: 'not-connected', reason: 'refused' }
+          },
+        })
+        for (const [round, { dies, answers: told }] of steps.entries()) {
+          answers = [...told]
+          batch.ledger.isAway = dies
+          await batch.run(round).catch(() => undefined)
+        }
+        batch.ledger.isAway = false
+        answers = []
+        await batch.run(steps.length)
+        expect(batch.outcomes()).toEqual({ accepted: 6 })
+        expect([...batch.line.received.values()]).toEqual([1, 1, 1, 1, 1, 1])
+        expect(Object.values(batch.ledger.records).every(isFinal)).toBe(true)
+      }),
+      { numRuns: 8 },
+    )
+  })
+})

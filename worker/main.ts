@@ -1,0 +1,128 @@
+// The worker process: `npm run worker`, as many as wanted, on one machine or many.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Connection } from '@temporalio/client'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
+import { type Logger, pino } from 'pino'
+import { type Config, ConfigRefused, readConfig } from '../config/env.ts'
+import { createLine } from '../line/client.ts'
+import { installLineDispatcher } from '../line/dispatcher.ts'
+import { createMessageTemplate } from '../line/message-template.ts'
+import { requireCurrentSchema, SchemaMismatch } from '../store/migrate.ts'
+import { createStore } from '../store/store.ts'
+import { createDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts'
+import { ensureBundle } from './bundle.ts'
+import { startWorker } from './worker.ts'
+
+const reconnectEveryMs = 2_000
+
+/** Tries until it succeeds: a Temporal that starts after its workers is nothing unusual. */
+async function patiently<T>(log: Logger, what: string, attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      log.warn({ err: error }, `${what} can't be reached yet`)
+      await sleep(reconnectEveryMs)
+    }
+  }
+}
+
+function installRuntime(log: Logger): void {
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      const name = level === 'WARN' ? 'warn' : level === 'ERROR' ? 'error' : 'info'
+      // The token is long and of no use to a reader; pino shows errors under `err` only.
+      const { error, taskToken: _taskToken, ...fields } = meta ?? {}
+      log[name](error === undefined ? fields : { ...fields, err: error as unknown }, message)
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
+    // Signals are ours: batches have to be told before Temporal's workers are.
+    shutdownSignals: [],
+  })
+}
+
+async function run(config: Config, log: Logger): Promise<void> {
+  const databaseUrl = config.databaseUrl.reveal()
+  await requireCurrentSchema(databaseUrl)
+  const bundlePath = await ensureBundle()
+  installRuntime(log)
+
+  const { connectionOptions, namespace, address } = config.temporal
+  const store = createStore({
+    databaseUrl,
+    secretKey: config.secretKey.reveal(),
+    onLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
+  })
+  const warehouse = createDuckDbWarehouse({
+    dataDir: config.dataDir,
+    memoryLimit: config.warehouse.memory,
+  })
+  const { baseUrl, deadlineMs } = config.line
+  const uninstallDispatcher = installLineDispatcher({ baseUrl, deadlineMs })
+  const line = createLine({ baseUrl, deadlineMs, clock: { now: () => Date.now() } })
+  const where = `Temporal at ${address}`
+  const nativeConnection = await patiently(log, where, () =>
+    NativeConnection.connect(connectionOptions),
+  )
+  const connection = await patiently(log, where, () => Connection.connect(connectionOptions))
+
+  const end = (code: number) => {
+    // Given a moment for the log; whatever is under way is found again by the next worker.
+    setTimeout(() => process.exit(code), 50)
+  }
+  const worker = await startWorker({
+    store,
+    warehouse,
+    line,
+    compileTemplate: createMessageTemplate,
+    connection,
+    nativeConnection,
+    namespace,
+    bundlePath,
+    log,
+    now: () => Date.now(),
+    mergeEveryMs: config.worker.outcomeMergeMs,
+    graceMs: config.worker.graceMs,
+    onFatal: (error) => {
+      log.fatal({ err: error }, 'the worker ended by itself')
+      end(1)
+    },
+  })
+
+  let isStopping = false
+  const stop = async (why: string) => {
+    if (isStopping) {
+      log.warn(`${why} again: ending at once`)
+      end(1)
+      return
+    }
+    isStopping = true
+    log.info(`${why}: no new call is started, those under way are recorded`)
+    await worker.shutdown()
+    await line.close()
+    await uninstallDispatcher()
+    await warehouse.close()
+    await store.close()
+    await nativeConnection.close()
+    await connection.close()
+    log.info('stopped')
+    end(0)
+  }
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  process.on('SIGINT', () => void stop('SIGINT'))
+  // Forked, and the parent was killed: nobody else would stop this process.
+  process.on('disconnect', () => void stop('the parent process is gone'))
+  log.info({ temporal: address, namespace }, 'worker is ready')
+  process.send?.({ kind: 'ready' })
+}
+
+try {
+  const config = readConfig()
+  await run(config, pino({ level: config.logLevel, base: null }))
+} catch (error) {
+  const isForPeople = error instanceof ConfigRefused || error instanceof SchemaMismatch
+  process.stderr.write(
+    `${isForPeople ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+  )
+  process.exit(1)
+}

@@ -1,0 +1,95 @@
+// Starts deliveries whose workflow was never started, and shows those whose workflow is gone.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Client, WorkflowNotFoundError } from '@temporalio/client'
+import { type Logger } from 'pino'
+import { type Delivery, type Deliveries } from '../store/deliveries.ts'
+import { type Channels } from '../store/channels.ts'
+import {
+  campaignAttribute,
+  channelAttribute,
+  type DeliverCampaignInput,
+  deliverCampaignType,
+  deliveryWorkflowId,
+  stateAttribute,
+} from '../workflows/messages.ts'
+import { deliveryQueue } from '../workflows/queues.ts'
+
+/** An interrupted delivery must be shown within 60 s. */
+const sweepEveryMs = 15_000
+/** A delivery this young is still being started by the API that made its row. */
+const youngMs = 5_000
+
+export interface Sweeper {
+  stop(): Promise<void>
+}
+
+/** Looks at every open delivery from time to time; several sweepers at once do no harm. */
+export function startSweeper(options: {
+  client: Client
+  deliveries: Deliveries
+  channels: Pick<Channels, 'find'>
+  now: () => number
+  log: Logger
+}): Sweeper {
+  const { client, deliveries, log } = options
+  const stopping = new AbortController()
+
+  async function start(delivery: Delivery): Promise<void> {
+    const channel = await options.channels.find(delivery.channelId)
+    if (!channel) return
+    const input: DeliverCampaignInput = {
+      deliveryId: delivery.id,
+      campaignId: delivery.campaignId,
+      lineChannelId: channel.lineChannelId,
+      priority: delivery.priority,
+    }
+    await client.workflow.start(deliverCampaignType, {
+      workflowId: deliveryWorkflowId(delivery.id),
+      taskQueue: deliveryQueue,
+      args: [input],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      priority: { priorityKey: delivery.priority },
+      typedSearchAttributes: [
+        { key: campaignAttribute, value: delivery.campaignId },
+        { key: channelAttribute, value: channel.lineChannelId },
+        { key: stateAttribute, value: 'starting' },
+      ],
+    })
+    log.info({ deliveryId: delivery.id }, 'started a delivery that had no workflow')
+  }
+
+  async function isRunning(delivery: Delivery): Promise<boolean> {
+    try {
+      const { status } = await client.workflow.getHandle(deliveryWorkflowId(delivery.id)).describe()
+      return status.name === 'RUNNING'
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false
+      throw error
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    for (const delivery of await deliveries.listOpen()) {
+      if (options.now() - delivery.createdAt.getTime() < youngMs) continue
+      const runs = await isRunning(delivery)
+      if (!runs && delivery.phase === 'starting') await start(delivery)
+      // Read again: it may have ended since the list was made, and then nothing is set.
+      else await deliveries.setInterrupted(delivery.id, !runs)
+    }
+  }
+
+  async function keepSweeping(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await sweep().catch((error: unknown) => log.warn({ err: error }, 'sweep failed'))
+      await sleep(sweepEveryMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+    }
+  }
+
+  const sweeping = keepSweeping()
+  return {
+    async stop() {
+      stopping.abort()
+      await sweeping
+    },
+  }
+}
