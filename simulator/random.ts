@@ -1,0 +1,12 @@
+// A small seeded generator (mulberry32), so that faults and jitter fall the same way in every run.
+
+/** Returns a function that yields numbers in [0, 1); the same seed yields the same row of numbers. */
+export function createRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
