@@ -1,9 +1,14 @@
 // Sets the server-side rates of the lanes' task queues, which no stray worker can lift.
+import { setTimeout as sleep } from 'node:timers/promises'
 import proto from '@temporalio/proto'
 import { type Client } from '@temporalio/client'
 import { type Lane, lanes } from '../domain/lane.ts'
 import { type QueueRates } from '../activities/ports.ts'
 import { laneQueue, queueBatchesPerSecond } from '../workflows/queues.ts'
+
+/** The server takes a moment to hand a new rate to the queue's partition. */
+const lookEveryMs = 100
+const shownWithinLooks = 50
 
 const activityQueue = proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 
@@ -38,12 +43,12 @@ export function createQueueRates(client: Client): QueueRates {
         reason: `lfm: ${callsPerSecond} ${lane} calls a second`,
       },
     })
-    const shown = await shownRate(taskQueue)
-    // Thrown to be tried again: a page must not start before the guard stands.
-    if (!isShown(shown))
-      throw new Error(
-        `Task queue ${taskQueue} does not show its rate of ${requestsPerSecond}/s yet.`,
-      )
+    for (let look = 0; look < shownWithinLooks; look++) {
+      if (isShown(await shownRate(taskQueue))) return
+      await sleep(lookEveryMs)
+    }
+    // A page must not start before the guard stands; the caller tries again.
+    throw new Error(`Task queue ${taskQueue} does not show its rate of ${requestsPerSecond}/s.`)
   }
 
   return {

@@ -1,0 +1,73 @@
+// A real Temporal dev server for a test file, and workers on it that replay at every step.
+import { TestWorkflowEnvironment } from '@temporalio/testing'
+import { Worker } from '@temporalio/worker'
+import { lanes } from '../../domain/lane.ts'
+import {
+  deliveryWorkflowId,
+  deliverCampaignType,
+  type DeliverCampaignInput,
+} from '../../workflows/messages.ts'
+import { deliveryQueue, laneQueue } from '../../workflows/queues.ts'
+import { type deliverCampaign } from '../../workflows/deliver-campaign.ts'
+import { createFakeActivities, type FakeOptions } from './fake-activities.ts'
+
+/** LINE channel id of the deliveries of these tests. */
+export const lineChannelId = '1650000001'
+
+export function startTemporal(temporalCli: string): Promise<TestWorkflowEnvironment> {
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: temporalCli },
+      extraArgs: [
+        ...['LfmCampaign', 'LfmChannel', 'LfmState'].flatMap((name) => [
+          '--search-attribute',
+          `${name}=Keyword`,
+        ]),
+        '--log-level',
+        'never',
+      ],
+    },
+  })
+}
+
+/** Starts workers with fake activities and a delivery on them. */
+export async function startDelivery(
+  env: TestWorkflowEnvironment,
+  bundlePath: string,
+  options: FakeOptions,
+  input: Partial<DeliverCampaignInput> = {},
+) {
+  const deliveryId = crypto.randomUUID()
+  const { activities, delivery } = createFakeActivities(options)
+  // Lane queues are named by channel: one for each delivery, so that no test serves another's batches.
+  const channel = `${lineChannelId}${Math.floor(Math.random() * 1e9)}`
+  const base = { connection: env.nativeConnection, shutdownGraceTime: 1_000 }
+  const { sendBatch, ...others } = activities
+  const workers = await Promise.all([
+    Worker.create({
+      ...base,
+      taskQueue: deliveryQueue,
+      workflowBundle: { codePath: bundlePath },
+      activities: others,
+      // Every workflow task replays from the start, so nothing rests on what a worker has in memory.
+      maxCachedWorkflows: 0,
+    }),
+    ...lanes.map((lane) =>
+      Worker.create({ ...base, taskQueue: laneQueue(channel, lane), activities: { sendBatch } }),
+    ),
+  ])
+  const running = Promise.all(workers.map((worker) => worker.run()))
+  const handle = await env.client.workflow.start<typeof deliverCampaign>(deliverCampaignType, {
+    workflowId: deliveryWorkflowId(deliveryId),
+    taskQueue: deliveryQueue,
+    args: [{ deliveryId, campaignId: 'c', lineChannelId: channel, priority: 3, ...input }],
+  })
+  return {
+    handle,
+    delivery,
+    async [Symbol.asyncDispose]() {
+      for (const worker of workers) worker.shutdown()
+      await running
+    },
+  }
+}

@@ -1,0 +1,121 @@
+// Checks a segment's SQL on a sealed engine, before anything of it runs.
+import { StatementType, type DuckDBConnection } from '@duckdb/node-api'
+import { SegmentRefused, type SegmentColumn, type SegmentInspection } from '../port.ts'
+import { asText, rows, run } from './engine.ts'
+import { refusalFor, refusalWhileRunning } from './refusal.ts'
+import { type Tables } from './tables.ts'
+import { type VariableColumn } from './variables.ts'
+
+/** The view by which statements of ours read a checked segment. */
+export const segmentView = '__lfm_segment'
+
+/** A segment that has been checked: its columns, and those that the content uses. */
+export interface CheckedSegment {
+  columns: SegmentColumn[]
+  userId: SegmentColumn
+  variables: VariableColumn[]
+}
+
+/**
+ * Requires exactly one SELECT that yields `user_id` and the variables, and makes it readable as `segmentView`.
+ * @throws SegmentRefused
+ */
+export async function checkSegment(
+  connection: DuckDBConnection,
+  sql: string,
+  variables: readonly string[],
+  tables: Tables,
+): Promise<CheckedSegment> {
+  await requireOneSelect(connection, sql, tables)
+  // As a statement of its own and not within parentheses: a semicolon or comment at its end is then harmless.
+  await refusing(sql, tables, () => run(connection, `CREATE TEMP VIEW ${segmentView} AS\n${sql}`))
+  const described = await rows(connection, `DESCRIBE ${segmentView}`)
+  const columns = described.map(([name, type]) => ({ name: asText(name), type: asText(type) }))
+  const listed = columns.map((column) => column.name).join(', ')
+  const find = (wanted: string) =>
+    columns.find((column) => column.name === wanted) ??
+    columns.find((column) => column.name.toLowerCase() === wanted.toLowerCase())
+
+  const userId = find('user_id')
+  if (!userId)
+    throw new SegmentRefused(
+      'no-user-id',
+      `The segment must yield a column user_id. It yields: ${listed}.`,
+    )
+  const used = [...new Set(variables)].map((key): VariableColumn => {
+    const column = find(key)
+    if (column) return { key, column: column.name, type: column.type }
+    throw new SegmentRefused(
+      'missing-variable',
+      `The content uses the variable ${key}, which the segment does not yield. It yields: ${listed}.`,
+    )
+  })
+  return { columns, userId, variables: used }
+}
+
+/** Checks the SQL and looks whether it yields a row now. @throws SegmentRefused */
+export async function inspectSegment(
+  connection: DuckDBConnection,
+  sql: string,
+  variables: readonly string[],
+  tables: Tables,
+): Promise<SegmentInspection> {
+  const { columns } = await checkSegment(connection, sql, variables, tables)
+  try {
+    const first = await rows(connection, `SELECT 1 FROM (FROM ${segmentView} LIMIT 1)`)
+    return { columns, hasRows: first.length > 0 }
+  } catch (error) {
+    throw refusalWhileRunning(error) ?? error
+  }
+}
+
+async function requireOneSelect(
+  connection: DuckDBConnection,
+  sql: string,
+  tables: Tables,
+): Promise<void> {
+  const parsed = await parse(connection, sql)
+  if (parsed.statements?.length === 0)
+    throw new SegmentRefused('not-one-statement', 'The segment holds no SQL statement.')
+  const statements = await refusing(sql, tables, () => connection.extractStatements(sql))
+  if (statements.count !== 1)
+    throw new SegmentRefused(
+      'not-one-statement',
+      `A segment is exactly one SELECT; the engine reads this SQL as ${statements.count} statements.`,
+    )
+  // Asked before binding, for a DROP of an unknown table is first of all no SELECT.
+  if (parsed.error_message?.startsWith('Only SELECT')) throw notASelect()
+  const statement = await refusing(sql, tables, () => statements.prepare(0))
+  try {
+    if (statement.statementType !== StatementType.SELECT) throw notASelect()
+    if (statement.parameterCount > 0)
+      throw new SegmentRefused(
+        'invalid-sql',
+        'A segment has no parameters; write the values into the SQL.',
+      )
+  } finally {
+    statement.destroySync()
+  }
+}
+
+interface Parsed {
+  error_message?: string
+  statements?: unknown[]
+}
+
+async function parse(connection: DuckDBConnection, sql: string): Promise<Parsed> {
+  const reader = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql])
+  return JSON.parse(asText(reader.getRows()[0]?.[0])) as Parsed
+}
+
+function notASelect(): SegmentRefused {
+  return new SegmentRefused('not-a-select', 'A segment only reads: it is one SELECT statement.')
+}
+
+async function refusing<T>(sql: string, tables: Tables, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw refusalFor(error, sql, tables)
+  }
+}

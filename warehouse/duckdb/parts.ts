@@ -1,0 +1,125 @@
+// Writes outcomes as immutable parts, one Parquet file each.
+import { type DuckDBAppender, type DuckDBConnection } from '@duckdb/node-api'
+import { type OutcomeRow, type PartName } from '../port.ts'
+import { run, type Engine } from './engine.ts'
+import { filesIn, laneFiles, placeFile, type Layout } from './layout.ts'
+import { parquet, text } from './sql-text.ts'
+
+/** Columns of a part with their types. `at` is a word of SQL, so the instant has a longer name here. */
+const partColumns: readonly (readonly [string, string])[] = [
+  ['request_no', 'INTEGER'],
+  ['from_ordinal', 'INTEGER'],
+  ['to_ordinal', 'INTEGER'],
+  ['outcome', 'VARCHAR'],
+  ['line_request_id', 'VARCHAR'],
+  ['retry_key', 'VARCHAR'],
+  ['outcome_at', 'TIMESTAMP WITH TIME ZONE'],
+  ['reason', 'VARCHAR'],
+  ['lane', 'VARCHAR'],
+]
+
+const partFormat = 'FORMAT parquet, ROW_GROUP_SIZE 20480'
+
+interface PartDeps {
+  engine: Engine
+  layout: Layout
+}
+
+/** Writes rows as they come; the part appears when the last one is in, and replaces one of its name. */
+export async function writePart(
+  { engine, layout }: PartDeps,
+  part: PartName,
+  chunks: AsyncIterable<OutcomeRow[]>,
+): Promise<void> {
+  await placeFile(layout.part(part), (path) =>
+    engine.connected(async (connection) => {
+      // Instants arrive as text and are read by the engine when all are there.
+      const columns = partColumns.map(
+        ([column, type]) => `${column} ${type === 'INTEGER' ? type : 'VARCHAR'}`,
+      )
+      await run(connection, `CREATE TEMP TABLE part (${columns.join(', ')})`)
+      const appender = await connection.createAppender('part')
+      try {
+        for await (const chunk of chunks) append(appender, part, chunk)
+      } finally {
+        appender.closeSync()
+      }
+      const typed = partColumns.map(([column, type]) => `CAST(${column} AS ${type}) AS ${column}`)
+      await copyPart(connection, `SELECT ${typed.join(', ')} FROM part`, path)
+    }),
+  )
+}
+
+function append(appender: DuckDBAppender, part: PartName, chunk: readonly OutcomeRow[]): void {
+  const textOrNull = (value: string | null) => {
+    if (value === null) appender.appendNull()
+    else appender.appendVarchar(value)
+  }
+  for (const row of chunk) {
+    if (row.lane !== part.lane)
+      throw new Error(`A row of the ${row.lane} lane was given to a part of the ${part.lane} lane.`)
+    appender.appendInteger(row.requestNo)
+    appender.appendInteger(row.fromOrdinal)
+    appender.appendInteger(row.toOrdinal)
+    appender.appendVarchar(row.outcome)
+    textOrNull(row.lineRequestId)
+    textOrNull(row.retryKey)
+    appender.appendVarchar(row.at)
+    textOrNull(row.reason)
+    appender.appendVarchar(row.lane)
+    appender.endRow()
+  }
+}
+
+/** Writes `unsent` for every recipient of the ranges, straight from the plan. */
+export async function writeUnsent(
+  { engine, layout }: PartDeps,
+  part: PartName,
+  attempt: string,
+  ranges: readonly { fromRequest: number; toRequest: number }[],
+  facts: { at: string; reason: string },
+): Promise<void> {
+  const folder = layout.plan(part.deliveryId, attempt)
+  await placeFile(layout.part(part), (path) =>
+    engine.heavy(async (connection) => {
+      const columns = partColumns.map(([column, type]) => `${column} ${type}`)
+      await run(connection, `CREATE TEMP TABLE part (${columns.join(', ')})`)
+      try {
+        for (const { fromRequest, toRequest } of ranges) {
+          const paths = await laneFiles(folder, part.lane, fromRequest, toRequest)
+          if (paths.length === 0) continue
+          // A push request is one row of the plan; only a multicast has ordinals to gather.
+          const range = `request_no >= ${fromRequest} AND request_no < ${toRequest}`
+          const requests =
+            part.lane === 'push'
+              ? `SELECT request_no, 1 AS size FROM ${parquet(paths)} WHERE ${range}`
+              : `SELECT request_no, count(*) AS size FROM ${parquet(paths)} WHERE ${range} GROUP BY request_no`
+          await run(
+            connection,
+            `INSERT INTO part SELECT request_no, 0, size, 'unsent', NULL, NULL,
+               CAST(${text(facts.at)} AS TIMESTAMP WITH TIME ZONE), ${text(facts.reason)}, ${text(part.lane)}
+             FROM (${requests})`,
+          )
+        }
+        await copyPart(connection, 'SELECT DISTINCT * FROM part', path)
+      } finally {
+        await run(connection, 'DROP TABLE part')
+      }
+    }),
+  )
+}
+
+async function copyPart(connection: DuckDBConnection, rows: string, path: string): Promise<void> {
+  await run(
+    connection,
+    `COPY (${rows} ORDER BY request_no, from_ordinal) TO ${text(path)} (${partFormat})`,
+  )
+}
+
+/** All parts of a delivery as one relation with the columns of `OutcomeRow`; empty where there are none. */
+export async function partsRelation(layout: Layout, deliveryId: string): Promise<string> {
+  const paths = await filesIn(layout.parts(deliveryId), '.parquet')
+  if (paths.length > 0) return parquet(paths)
+  const columns = partColumns.map(([column, type]) => `CAST(NULL AS ${type}) AS ${column}`)
+  return `(SELECT ${columns.join(', ')} WHERE false)`
+}

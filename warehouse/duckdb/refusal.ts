@@ -1,0 +1,50 @@
+// Turns what the engine says about a user's SQL into a refusal with a reason and a position.
+import { SegmentRefused } from '../port.ts'
+import { type Tables } from './tables.ts'
+
+/** The engine's message without its drawing of the line. */
+export function firstSentences(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.replace(/^Failed to extract statements: /, '').replace(/\n+LINE \d+:[^]*$/, '')
+}
+
+/** The refusal for an error that the engine raised while it read the SQL. */
+export function refusalFor(error: unknown, sql: string, tables: Tables): SegmentRefused {
+  if (error instanceof SegmentRefused) return error
+  const message = firstSentences(error)
+  const position = positionOf(error, sql)
+  const missing = /Table with name (.+) does not exist/.exec(message)?.[1]
+  if (missing === undefined) return new SegmentRefused('invalid-sql', message, position, error)
+  const known = tables.usable.map((table) => table.name).join(', ')
+  const why = tables.refused.get(missing.toLowerCase())
+  const sentence = why ?? `${message.split('\n')[0] ?? message} The tables are: ${known}.`
+  return new SegmentRefused('unknown-table', sentence, position, error)
+}
+
+/**
+ * The refusal for an error that came while the segment ran, or undefined where the SQL isn't to blame.
+ * Positions are left out: at run time the engine counts in the statement around the segment.
+ */
+export function refusalWhileRunning(error: unknown): SegmentRefused | undefined {
+  const message = firstSentences(error)
+  if (/^(IO|INTERNAL|Fatal|INTERRUPT|Serialization|Connection)\b/.test(message)) return undefined
+  if (!/^[A-Z][A-Za-z ]+ Error: /.test(message)) return undefined
+  return new SegmentRefused('invalid-sql', message, undefined, error)
+}
+
+/**
+ * Where the engine's caret points, 1-based. DuckDB draws the line below `LINE n: `, cut and marked with `...`
+ * where it is long.
+ */
+function positionOf(error: unknown, sql: string): { line: number; column: number } | undefined {
+  const message = error instanceof Error ? error.message : ''
+  const drawing = /\nLINE (\d+): (.*)\n( *)\^/.exec(message)
+  if (!drawing) return undefined
+  const [, lineText = '', shown = '', before = ''] = drawing
+  const line = Number(lineText)
+  const caret = before.length - `LINE ${line}: `.length
+  if (!shown.startsWith('...')) return { line, column: caret + 1 }
+  const uncut = shown.replace(/^\.\.\./, '').replace(/\.\.\.$/, '')
+  const start = sql.split('\n')[line - 1]?.indexOf(uncut) ?? -1
+  return { line, column: start < 0 ? 1 : start + caret - '...'.length + 1 }
+}
