@@ -1,5 +1,7 @@
 // Runs the Temporal CLI's dev server on a SQLite file that outlives kill -9.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { type Launcher, retryUntil, untilReady } from './launch.ts'
@@ -48,8 +50,20 @@ function flags({ dataDir, port, uiPort }: EmbeddedTemporal): string[] {
   ]
 }
 
+/** Resolves when somebody listens; gRPC would wait a second before it tries a refused connection again. */
+async function listens(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+  } finally {
+    socket.destroy()
+  }
+}
+
 /** Resolves when the server knows its namespace and all search attributes; rejects where it does not yet. */
-async function answers(address: string): Promise<void> {
+async function answers(port: number): Promise<void> {
+  await listens(port)
+  const address = `127.0.0.1:${port}`
   const connection = await Connection.connect({ address, connectTimeout: 1_000 })
   try {
     await connection.workflowService.describeNamespace({ namespace: 'default' })
@@ -86,8 +100,7 @@ export function temporalPart(launcher: Launcher, options: EmbeddedTemporal): Par
             detached: true,
           }),
       })
-      const address = `127.0.0.1:${options.port}`
-      await untilReady(name, running, (over) => retryUntil(() => answers(address), over), {
+      await untilReady(name, running, (over) => retryUntil(() => answers(options.port), over), {
         withinMs: 30_000,
         signal,
       })

@@ -7,8 +7,11 @@ import { filesIn } from './layout.ts'
 import { parquet, text } from './sql-text.ts'
 
 /** Rows and text bytes that one cut should hold; a million rows of bare ids give four cuts. */
-const rowsPerCut = 250_000
+const rowsPerCut = 150_000
 const bytesPerCut = 24_000_000
+
+/** Cuts written side by side; each has its own buffers, so their number is what bounds the memory. */
+const cutsAtOnce = 6
 
 /** What a relation weighs. */
 export interface Weight {
@@ -54,7 +57,7 @@ export async function edgesOf(
 }
 
 /**
- * Reads a relation of (user_id, variables) once and writes each cut to files of its own in `folder`.
+ * Writes each cut of a relation of (user_id, variables) to files of its own in `folder`.
  * Returns the cuts as relations, in the order of the edges; one without rows is left out.
  */
 export async function cutUp(
@@ -65,17 +68,22 @@ export async function cutUp(
   signal?: AbortSignal,
 ): Promise<string[]> {
   if (edges.length === 0) return [relation]
-  await mkdir(folder, { recursive: true })
-  await run(
-    connection,
-    `COPY (SELECT user_id, variables, ${cutNumber(edges, 0, edges.length)} AS cut FROM ${relation})
-     TO ${text(folder)} (FORMAT parquet, PARTITION_BY (cut), OVERWRITE)`,
-    signal,
-  )
   const relations: string[] = []
-  for (let cut = 0; cut <= edges.length; cut += 1) {
-    const paths = await filesIn(join(folder, `cut=${cut}`), '.parquet')
-    if (paths.length > 0) relations.push(parquet(paths))
+  for (let first = 0; first <= edges.length; first += cutsAtOnce) {
+    const last = Math.min(first + cutsAtOnce, edges.length + 1) - 1
+    const target = join(folder, String(first))
+    await mkdir(target, { recursive: true })
+    await run(
+      connection,
+      `COPY (SELECT user_id, variables, ${cutNumber(edges, first, last)} AS cut FROM ${relation}
+             WHERE ${between(edges[first - 1], edges[last])})
+       TO ${text(target)} (FORMAT parquet, PARTITION_BY (cut))`,
+      signal,
+    )
+    for (let cut = first; cut <= last; cut += 1) {
+      const paths = await filesIn(join(target, `cut=${cut}`), '.parquet')
+      if (paths.length > 0) relations.push(parquet(paths))
+    }
   }
   return relations
 }
@@ -91,19 +99,17 @@ function cutNumber(edges: readonly Edge[], from: number, to: number): string {
 
 /** Conditions that divide a relation by user id at the edges. */
 export function userIdRanges(edges: readonly Edge[]): string[] {
-  return Array.from({ length: edges.length + 1 }, (_, index) => {
-    const from = edges[index - 1]
-    const to = edges[index]
-    const conditions = [
-      ...(from ? [`user_id >= ${text(from.userId)}`] : []),
-      ...(to ? [isBelow({ userId: to.userId })] : []),
-    ]
-    return conditions.join(' AND ') || 'true'
-  })
+  const ids = edges.map(({ userId }): Edge => ({ userId }))
+  return Array.from({ length: ids.length + 1 }, (_, index) => between(ids[index - 1], ids[index]))
+}
+
+function between(from: Edge | undefined, to: Edge | undefined): string {
+  const conditions = [...(from ? [`NOT ${isBelow(from)}`] : []), ...(to ? [isBelow(to)] : [])]
+  return conditions.join(' AND ') || 'true'
 }
 
 function isBelow({ variables, userId }: Edge): string {
-  const isSmaller = `user_id < ${text(userId)}`
+  const isSmaller = `(user_id < ${text(userId)})`
   if (variables === undefined) return isSmaller
   return `(variables < ${text(variables)} OR (variables = ${text(variables)} AND ${isSmaller}))`
 }

@@ -142,7 +142,7 @@ async function numberPlain(
   const divided = new Map<string, number>()
   const numbering = createNumbering({ connection, folder, isPlain: true, divided, signal })
   for (const cut of cuts) await numbering.add(oneRowEach(cut))
-  return numbering.end()
+  return numbering.requests()
 }
 
 async function numberByVariables(
@@ -177,7 +177,7 @@ async function numberByVariables(
   for (const cut of cuts) await numbering.add(`SELECT user_id, variables FROM ${cut}`)
   await rm(scratch, { recursive: true, force: true })
   await rm(join(folder, '.by-variables'), { recursive: true, force: true })
-  return numbering.end()
+  return numbering.requests()
 }
 
 /** Sizes of the groups that an edge falls into, for no cut sees the whole of them. */

@@ -45,14 +45,14 @@ export async function materialiseLog(
         const piece = join(pieces, `${String(index).padStart(6, '0')}.parquet`)
         await run(
           connection,
-          `COPY (${logRows(stretch, parts, facts)}) TO ${text(piece)} (FORMAT parquet, ROW_GROUP_SIZE 61440)`,
+          `COPY (${logRows(stretch, parts, facts)}) TO ${text(piece)} (FORMAT parquet, ROW_GROUP_SIZE 20480)`,
         )
       }
       const all = parquet(await filesIn(pieces, '.parquet'))
       await placeFile(target, (path) =>
         run(
           connection,
-          `COPY (FROM ${all}) TO ${text(path)} (FORMAT parquet, ROW_GROUP_SIZE 61440)`,
+          `COPY (FROM ${all}) TO ${text(path)} (FORMAT parquet, ROW_GROUP_SIZE 20480)`,
         ),
       )
     } finally {

@@ -1,6 +1,11 @@
 // Numbers the requests of a plan cut by cut, in the order of variables and user id, and writes them as plan files.
 import { type DuckDBConnection } from '@duckdb/node-api'
-import { recipientsPerMulticast, smallestMulticastGroup, type Lane } from '../../domain/lane.ts'
+import {
+  lanes,
+  recipientsPerMulticast,
+  smallestMulticastGroup,
+  type Lane,
+} from '../../domain/lane.ts'
 import { asNumber, asText, numbers, rows, run } from './engine.ts'
 import { laneFile } from './layout.ts'
 import { text } from './sql-text.ts'
@@ -31,54 +36,71 @@ export function createNumbering(options: NumberingOptions) {
   let open = { variables: '', placed: 0, firstRequest: 0 }
 
   async function add(recipients: string): Promise<void> {
-    await run(connection, `CREATE OR REPLACE TEMP TABLE cut AS ${recipients}`, signal)
-    await run(connection, groupsSql(), signal)
-    const [fresh = 0, multicasts = 0, pushes = 0, first = 0, last = 0] = await numbers(
+    // Each recipient's line within the cut is written down once; everything after it only adds and divides.
+    await run(
       connection,
-      `SELECT sum(fresh) FILTER (WHERE is_multicast), sum(here) FILTER (WHERE is_multicast),
-         sum(here) FILTER (WHERE NOT is_multicast),
-         min(first_request + placed // ${recipientsPerMulticast}) FILTER (WHERE is_multicast),
-         max(first_request + (placed + here - 1) // ${recipientsPerMulticast}) FILTER (WHERE is_multicast)
-       FROM cut_group`,
+      `CREATE TEMP TABLE cut AS
+       SELECT user_id, variables, row_number() OVER (ORDER BY variables, user_id) - 1 AS line
+       FROM (${recipients})`,
+      signal,
     )
-    if (multicasts > 0) await write(multicastSql, laneFile(folder, 'multicast', first, last + 1))
-    if (pushes > 0)
-      await write(pushSql(next.push), laneFile(folder, 'push', next.push, next.push + pushes))
-    next.multicast += fresh
-    next.push += pushes
+    await run(connection, `CREATE TEMP TABLE cut_group AS ${groupsSql()}`, signal)
+    for (const lane of lanes) await write(lane)
     await findOpen()
+    await run(connection, 'DROP TABLE cut')
+    await run(connection, 'DROP TABLE cut_group')
   }
 
+  /** One row a group: its lane, the size of its requests there, its first line and its first request. */
   function groupsSql(): string {
     const sizes = [...divided].map(([variables, size]) => `(${text(variables)}, ${size})`)
     const known = sizes.length > 0 ? `VALUES ${sizes.join(', ')}` : `SELECT '', 0 WHERE false`
-    return `CREATE OR REPLACE TEMP TABLE cut_group AS
+    return `
       WITH counted AS (
-        SELECT variables, count(*) AS here,
+        SELECT variables, count(*) AS here, min(line) AS first_line,
           CASE WHEN variables = ${text(open.variables)} THEN ${open.placed} ELSE 0 END AS placed
         FROM cut GROUP BY variables),
       laned AS (
         SELECT counted.*,
-          ${isPlain} OR coalesce(known.size, here) >= ${smallestMulticastGroup} AS is_multicast,
-          ${requestsFor('placed + here')} - ${requestsFor('placed')} AS fresh
-        FROM counted LEFT JOIN (${known}) AS known(variables, size) USING (variables))
-      SELECT variables, is_multicast, here, placed, fresh,
+          ${isPlain} OR coalesce(known.recipients, here) >= ${smallestMulticastGroup} AS is_multicast,
+          CASE WHEN is_multicast THEN 'multicast' ELSE 'push' END AS lane,
+          CASE WHEN is_multicast THEN ${recipientsPerMulticast} ELSE 1 END AS size,
+          (placed + here + size - 1) // size - (placed + size - 1) // size AS fresh
+        FROM counted LEFT JOIN (${known}) AS known(variables, recipients) USING (variables))
+      SELECT variables, lane, size, here, placed, first_line, fresh,
         CASE WHEN placed > 0 THEN ${open.firstRequest}
-          ELSE ${next.multicast} + coalesce(sum(fresh) FILTER (WHERE is_multicast) OVER (
-            ORDER BY variables ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+          ELSE CASE WHEN is_multicast THEN ${next.multicast} ELSE ${next.push} END
+            + coalesce(sum(fresh) OVER (PARTITION BY lane ORDER BY variables
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
         END AS first_request
       FROM laned`
   }
 
-  async function write(sql: string, path: string): Promise<void> {
-    await run(connection, `COPY (${sql}) TO ${text(path)} (${planFormat})`, signal)
+  async function write(lane: Lane): Promise<void> {
+    const [fresh = 0, recipients = 0, first = 0, last = 0] = await numbers(
+      connection,
+      `SELECT sum(fresh), sum(here), min(first_request + placed // size),
+         max(first_request + (placed + here - 1) // size)
+       FROM cut_group WHERE lane = ${text(lane)}`,
+    )
+    if (recipients === 0) return
+    await run(
+      connection,
+      `COPY (
+         SELECT CAST(first_request + (placed + line - first_line) // size AS INTEGER) AS request_no,
+           CAST((placed + line - first_line) % size AS INTEGER) AS ordinal, user_id, variables
+         FROM cut JOIN cut_group USING (variables) WHERE lane = ${text(lane)})
+       TO ${text(laneFile(folder, lane, first, last + 1))} (${planFormat})`,
+      signal,
+    )
+    next[lane] += fresh
   }
 
   async function findOpen(): Promise<void> {
     const [last] = await rows(
       connection,
       `SELECT variables, placed + here, first_request FROM cut_group
-       WHERE is_multicast ORDER BY variables DESC LIMIT 1`,
+       WHERE lane = 'multicast' ORDER BY variables DESC LIMIT 1`,
     )
     if (last)
       open = {
@@ -90,32 +112,7 @@ export function createNumbering(options: NumberingOptions) {
 
   return {
     add,
-    /** Frees what the last cut left in memory, and gives the number of requests by lane. */
-    async end(): Promise<Readonly<Record<Lane, number>>> {
-      for (const table of ['cut', 'cut_group'])
-        await run(connection, `DROP TABLE IF EXISTS ${table}`)
-      return { ...next }
-    },
+    /** Requests numbered so far, by lane. */
+    requests: (): Readonly<Record<Lane, number>> => ({ ...next }),
   }
-}
-
-function requestsFor(recipients: string): string {
-  return `((${recipients}) + ${recipientsPerMulticast - 1}) // ${recipientsPerMulticast}`
-}
-
-const multicastSql = `
-  SELECT CAST(first_request + place // ${recipientsPerMulticast} AS INTEGER) AS request_no,
-    CAST(place % ${recipientsPerMulticast} AS INTEGER) AS ordinal, user_id, variables
-  FROM (
-    SELECT user_id, cut.variables, first_request,
-      placed + row_number() OVER (PARTITION BY cut.variables ORDER BY user_id) - 1 AS place
-    FROM cut JOIN cut_group USING (variables) WHERE is_multicast)
-  ORDER BY request_no, ordinal`
-
-function pushSql(firstRequest: number): string {
-  return `
-    SELECT CAST(${firstRequest} + row_number() OVER (ORDER BY variables, user_id) - 1 AS INTEGER) AS request_no,
-      0 AS ordinal, user_id, variables
-    FROM cut JOIN cut_group USING (variables) WHERE NOT is_multicast
-    ORDER BY request_no`
 }
