@@ -14,7 +14,7 @@ import { startPostgres } from './postgres.ts'
 
 export const token = 'a-token-of-the-tests'
 
-export interface Answered {
+interface Answered {
   status: number
   headers: Headers
   /** Parsed JSON. */

@@ -1,0 +1,113 @@
+// Routes of deliveries: looking, watching, and an operator's orders.
+import { deliveryEvents } from '../event-stream.ts'
+import { holdDelivery, requireDelivery, resumeDelivery } from '../operate-delivery.ts'
+import { type ProblemKind } from '../problem.ts'
+import { reply, route, streamingRoute } from '../route.ts'
+import {
+  delivery,
+  deliveryList,
+  deliveryQuery,
+  historyList,
+  operatorAnswer,
+  operatorInput,
+} from '../schemas/delivery.ts'
+import { idParams } from '../schemas/wire.ts'
+import { deliverySummaryView, deliveryView, eventView } from '../views.ts'
+
+const tag = 'deliveries'
+
+function orderRoute(
+  operation: 'pause' | 'resume' | 'cancel',
+  summary: string,
+  problems: readonly ProblemKind[],
+) {
+  return route({
+    method: 'post',
+    path: `/deliveries/{id}/${operation}`,
+    operationId: `${operation}Delivery`,
+    summary,
+    tag,
+    params: idParams,
+    body: operatorInput,
+    answers: { 200: operatorAnswer },
+    problems: ['not-found', 'delivery-ended', 'already-cancelled', ...problems],
+    handle: async (deps, { params, body, caller }) => {
+      const request = { by: body.by ?? caller, why: body.why }
+      const { delivery: stored, temporal } =
+        operation === 'resume'
+          ? await resumeDelivery(deps, params.id, request)
+          : await holdDelivery(deps, params.id, operation, request)
+      return reply(200, { delivery: await deliveryView(deps.store, stored), temporal })
+    },
+  })
+}
+
+export const deliveryRoutes = [
+  route({
+    method: 'get',
+    path: '/deliveries',
+    operationId: 'listDeliveries',
+    summary: 'Lists deliveries, newest first.',
+    tag,
+    query: deliveryQuery,
+    answers: { 200: deliveryList },
+    problems: [],
+    handle: async ({ store }, { query }) =>
+      reply(200, { items: (await store.deliveries.list(query)).map(deliverySummaryView) }),
+  }),
+  route({
+    method: 'get',
+    path: '/deliveries/{id}',
+    operationId: 'getDelivery',
+    summary: 'Shows a delivery with its plan, its progress and its account.',
+    tag,
+    params: idParams,
+    answers: { 200: delivery },
+    problems: ['not-found'],
+    handle: async (deps, { params }) =>
+      reply(200, await deliveryView(deps.store, await requireDelivery(deps, params.id))),
+  }),
+  streamingRoute({
+    method: 'get',
+    path: '/deliveries/{id}/events',
+    operationId: 'watchDelivery',
+    summary:
+      'Server-sent events: progress at every change, at most twice a second; end at the end.',
+    tag,
+    params: idParams,
+    stream: {
+      contentType: 'text/event-stream',
+      description:
+        'Events progress and end, each with a Delivery as its data; then the stream ends.',
+    },
+    problems: ['not-found'],
+    handle: async (deps, { params }) => {
+      const { id } = await requireDelivery(deps, params.id)
+      return deliveryEvents(deps.watch, id)
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/deliveries/{id}/history',
+    operationId: 'getDeliveryHistory',
+    summary: 'Lists what happened to a delivery, by whom and why, oldest first.',
+    tag,
+    params: idParams,
+    answers: { 200: historyList },
+    problems: ['not-found'],
+    handle: async (deps, { params }) => {
+      const { id } = await requireDelivery(deps, params.id)
+      return reply(200, { items: (await deps.store.deliveries.events(id)).map(eventView) })
+    },
+  }),
+  orderRoute(
+    'pause',
+    'Pauses a delivery: no call to LINE starts later than 2 s after the answer.',
+    [],
+  ),
+  orderRoute('resume', 'Resumes a paused delivery, through its workflow.', [
+    'operation-refused',
+    'temporal-away',
+  ]),
+  orderRoute('cancel', 'Cancels a delivery for good; what was sent stays sent and is counted.', []),
+]

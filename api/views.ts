@@ -1,0 +1,101 @@
+// How stored things look on the wire.
+import { type z } from 'zod'
+import { type Campaign } from '../store/campaigns.ts'
+import { type Channel } from '../store/channels.ts'
+import { type ContentVersion } from '../store/contents.ts'
+import { type Delivery, type DeliveryEvent } from '../store/deliveries.ts'
+import { type Segment } from '../store/segments.ts'
+import { type Store } from '../store/store.ts'
+import { deliveryWorkflowId } from '../workflows/messages.ts'
+import { type campaign } from './schemas/campaign.ts'
+import { type channel } from './schemas/channel.ts'
+import { type content } from './schemas/content.ts'
+import { type delivery, type deliverySummary, type historyList } from './schemas/delivery.ts'
+import { type segment } from './schemas/segment.ts'
+
+export type DeliveryView = z.input<typeof delivery>
+
+/** Without the secret, which no answer ever has. */
+export function channelView(stored: Channel): z.input<typeof channel> {
+  const { id, lineChannelId, name, callsPerSecond, createdAt, updatedAt } = stored
+  return {
+    id,
+    lineChannelId,
+    name,
+    callsPerSecond,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  }
+}
+
+export function contentView(stored: ContentVersion): z.input<typeof content> {
+  return { ...stored, createdAt: stored.createdAt.toISOString() }
+}
+
+export function segmentView(stored: Segment): z.input<typeof segment> {
+  return {
+    ...stored,
+    createdAt: stored.createdAt.toISOString(),
+    updatedAt: stored.updatedAt.toISOString(),
+  }
+}
+
+export function campaignView(stored: Campaign): z.input<typeof campaign> {
+  return {
+    ...stored,
+    createdAt: stored.createdAt.toISOString(),
+    updatedAt: stored.updatedAt.toISOString(),
+  }
+}
+
+/** A delivery without what has to be read from plan and ledger. */
+export function deliverySummaryView(stored: Delivery): z.input<typeof deliverySummary> {
+  const { gate, gateAt } = stored
+  return {
+    id: stored.id,
+    campaignId: stored.campaignId,
+    occurrence: stored.occurrence,
+    channelId: stored.channelId,
+    contentId: stored.contentId,
+    contentVersion: stored.contentVersion,
+    segmentId: stored.segmentId,
+    priority: stored.priority,
+    timeZone: stored.timeZone,
+    locale: stored.locale,
+    aggregationUnit: stored.aggregationUnit,
+    workflowId: deliveryWorkflowId(stored.id),
+    renderedAsOf: stored.renderedAsOf.toISOString(),
+    gate: {
+      position: gate.position,
+      by: gate.by ?? null,
+      why: gate.why ?? null,
+      at: gateAt?.toISOString() ?? null,
+    },
+    state: stored.state,
+    phase: stored.phase,
+    stateReason: stored.stateReason,
+    startedBy: stored.startedBy,
+    createdAt: stored.createdAt.toISOString(),
+    endedAt: stored.endedAt?.toISOString() ?? null,
+    account: stored.account,
+  }
+}
+
+/** A delivery with its plan and its progress: the account where it has one, else sums of the ledger. */
+export async function deliveryView(store: Store, stored: Delivery): Promise<DeliveryView> {
+  const [plan, soFar] = await Promise.all([
+    store.plans.find(stored.id),
+    stored.account ?? store.ledger.progress(stored.id),
+  ])
+  return {
+    ...deliverySummaryView(stored),
+    plan: plan
+      ? { audience: plan.audience, requests: plan.requests, recipients: plan.recipients }
+      : null,
+    progress: stored.account ?? { ...soFar, planned: plan?.audience.planned ?? 0 },
+  }
+}
+
+export function eventView(stored: DeliveryEvent): z.input<typeof historyList>['items'][number] {
+  return { ...stored, at: stored.at.toISOString() }
+}

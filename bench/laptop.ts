@@ -1,0 +1,65 @@
+// Starts everything on this machine for demo and benches, with a sample warehouse and its friends at the simulator.
+import { rmSync } from 'node:fs'
+import { readSettings } from '../config/env.ts'
+import { createClient, type Client } from '../cli/client.ts'
+import { type Embedded, startEmbedded } from '../embedded/start.ts'
+import { makeSampleWarehouse } from './sample-warehouse.ts'
+import { findSimulator, isLoopback, type SimulatedLine } from './simulated-line.ts'
+
+export interface Laptop {
+  embedded: Embedded
+  /** The public API. */
+  client: Client
+  /** undefined where LINE is somebody else's and can't be read back. */
+  line: SimulatedLine | undefined
+}
+
+/** Demo and benches send to no LINE beyond this machine; the message says which was named. */
+export class NotLoopback extends Error {
+  override readonly name = 'NotLoopback'
+}
+
+export interface LaptopOptions {
+  /** Wiped first: a demo starts from nothing. */
+  dataDir: string
+  recipients: number
+  seed: number
+  /** What the simulator takes to answer. */
+  latencyMs: number
+  restartPolicy?: 'always' | 'never'
+  onLog?: (line: string) => void
+  signal?: AbortSignal
+}
+
+/** @throws NotLoopback, and what `startEmbedded` throws. */
+export async function openLaptop(options: LaptopOptions): Promise<Laptop> {
+  const { dataDir, recipients, seed } = options
+  const { line: named } = readSettings()
+  if (!isLoopback(named.baseUrl)) {
+    throw new NotLoopback(
+      `LINE_API_BASE_URL names ${named.baseUrl}, which is not on this machine. Demo, bench and chaos send only to a LINE on the loopback address; unset LINE_API_BASE_URL to use the simulator.`,
+    )
+  }
+  // An earlier demo that is kept running holds its folder; startEmbedded says so before anything is lost.
+  const embedded = await startEmbedded({
+    dataDir,
+    ports: 'free',
+    restartPolicy: options.restartPolicy ?? 'always',
+    ...(options.onLog && { onLog: options.onLog }),
+    ...(options.signal && { signal: options.signal }),
+  })
+  try {
+    const line = await findSimulator(embedded.addresses.line)
+    await line?.settings({ latencyMs: options.latencyMs, seed })
+    rmSync(`${dataDir}/tables`, { recursive: true, force: true })
+    const sample = await makeSampleWarehouse({ dataDir, recipients, seed })
+    await line?.addFriends(sample.friends('friend'), 'friend')
+    await line?.addFriends(sample.friends('blocked'), 'blocked')
+    sample.close()
+    const client = createClient({ baseUrl: embedded.addresses.api, token: embedded.apiToken })
+    return { embedded, client, line }
+  } catch (error) {
+    await embedded.stop()
+    throw error
+  }
+}

@@ -1,0 +1,146 @@
+// Made from docs/openapi.json by cli/write-api-types.ts; not edited by hand.
+
+// prettier-ignore
+type CampaignInput = { name: string; channelId: string; contentId: string; segmentId: string; priority?: number; timeZone?: string; locale?: string; aggregationUnit?: string | null }
+
+// prettier-ignore
+type StartInput = { occurrence?: "once" | { again: number } }
+
+// prettier-ignore
+type ChannelInput = { lineChannelId: string; channelSecret: string; name: string; callsPerSecond?: { multicast?: number; push?: number } }
+
+// prettier-ignore
+type ChannelChange = { name?: string; channelSecret?: string }
+
+// prettier-ignore
+type ChannelRate = { multicast?: number; push?: number }
+
+// prettier-ignore
+type ContentInput = { name: string; messages: (Record<string, unknown>)[]; notificationDisabled?: boolean }
+
+// prettier-ignore
+type OperatorInput = { why: string; by?: string }
+
+// prettier-ignore
+type SegmentInput = { name: string; sql: string }
+
+// prettier-ignore
+type SegmentPreviewInput = { sql: string }
+
+// prettier-ignore
+type Campaign = { id: string; name: string; channelId: string; contentId: string; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; createdAt: string; updatedAt: string }
+
+// prettier-ignore
+type CampaignList = { items: (Campaign)[] }
+
+// prettier-ignore
+type Channel = { id: string; lineChannelId: string; name: string; callsPerSecond: { multicast: number; push: number }; createdAt: string; updatedAt: string }
+
+// prettier-ignore
+type ChannelList = { items: (Channel)[] }
+
+// prettier-ignore
+type ChannelRateAnswer = { channel: Channel; temporal: "told" | "away" }
+
+// prettier-ignore
+type Content = { id: string; name: string; version: number; messages: (unknown)[]; notificationDisabled: boolean; variables: (string)[]; createdAt: string }
+
+// prettier-ignore
+type ContentList = { items: (Content)[] }
+
+// prettier-ignore
+type Account = { planned: number; accepted: number; rejected: number; unknown: number; skipped: number; unsent: number }
+
+// prettier-ignore
+type DeliverySummary = { id: string; campaignId: string; occurrence: string; channelId: string; contentId: string; contentVersion: number; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; renderedAsOf: string; workflowId: string; state: "starting" | "freezing" | "sending" | "reconciling" | "paused" | "cancelling" | "interrupted" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; phase: "starting" | "freezing" | "sending" | "reconciling" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; stateReason: string | null; gate: { position: "open" | "paused" | "cancelled"; by: string | null; why: string | null; at: string | null }; startedBy: string; createdAt: string; endedAt: string | null; account: Account | null }
+
+// prettier-ignore
+type DeliveryList = { items: (DeliverySummary)[] }
+
+// prettier-ignore
+type Delivery = { id: string; campaignId: string; occurrence: string; channelId: string; contentId: string; contentVersion: number; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; renderedAsOf: string; workflowId: string; state: "starting" | "freezing" | "sending" | "reconciling" | "paused" | "cancelling" | "interrupted" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; phase: "starting" | "freezing" | "sending" | "reconciling" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; stateReason: string | null; gate: { position: "open" | "paused" | "cancelled"; by: string | null; why: string | null; at: string | null }; startedBy: string; createdAt: string; endedAt: string | null; account: Account | null; plan: { audience: { segmentRows: number; malformed: number; duplicates: number; excluded: number; planned: number }; requests: { multicast: number; push: number }; recipients: { multicast: number; push: number } } | null; progress: Account }
+
+// prettier-ignore
+type OperatorAnswer = { delivery: Delivery; temporal: "told" | "pending" | "away" }
+
+// prettier-ignore
+type DeliveryHistory = { items: ({ id: number; at: string; kind: string; by: string | null; detail: string | null })[] }
+
+// prettier-ignore
+type MalformedIds = { items: (string)[] }
+
+// prettier-ignore
+type Segment = { id: string; name: string; dialect: "duckdb" | "bigquery"; sql: string; createdAt: string; updatedAt: string }
+
+// prettier-ignore
+type SegmentList = { items: (Segment)[] }
+
+// prettier-ignore
+type SegmentPreview = { columns: ({ name: string; type: string })[]; hasRows: boolean }
+
+// prettier-ignore
+export type Problem = { type: string; title: string; status: number; detail: string; instance: string; errors?: ({ pointer?: string; parameter?: string; detail: string })[] }
+
+/** What each operation takes and answers. */
+// prettier-ignore
+export interface Operations {
+  createChannel: { input: { body: ChannelInput }; answer: Channel }
+  listChannels: { input: object; answer: ChannelList }
+  getChannel: { input: { params: { id: string } }; answer: Channel }
+  updateChannel: { input: { params: { id: string }; body?: ChannelChange }; answer: Channel }
+  setChannelRate: { input: { params: { id: string }; body: ChannelRate }; answer: ChannelRateAnswer }
+  createContent: { input: { body: ContentInput }; answer: Content }
+  listContents: { input: object; answer: ContentList }
+  getContent: { input: { params: { id: string }; query?: { version?: number } }; answer: Content }
+  reviseContent: { input: { params: { id: string }; body: ContentInput }; answer: Content }
+  createSegment: { input: { body: SegmentInput }; answer: Segment }
+  listSegments: { input: object; answer: SegmentList }
+  previewSegment: { input: { body: SegmentPreviewInput }; answer: SegmentPreview }
+  getSegment: { input: { params: { id: string } }; answer: Segment }
+  updateSegment: { input: { params: { id: string }; body: SegmentInput }; answer: Segment }
+  createCampaign: { input: { body: CampaignInput }; answer: Campaign }
+  listCampaigns: { input: object; answer: CampaignList }
+  getCampaign: { input: { params: { id: string } }; answer: Campaign }
+  startCampaign: { input: { params: { id: string }; body?: StartInput }; answer: Delivery }
+  listDeliveries: { input: { query?: { campaignId?: string; limit?: number } }; answer: DeliveryList }
+  getDelivery: { input: { params: { id: string } }; answer: Delivery }
+  watchDelivery: { input: { params: { id: string } }; answer: ReadableStream }
+  getDeliveryHistory: { input: { params: { id: string } }; answer: DeliveryHistory }
+  pauseDelivery: { input: { params: { id: string }; body: OperatorInput }; answer: OperatorAnswer }
+  resumeDelivery: { input: { params: { id: string }; body: OperatorInput }; answer: OperatorAnswer }
+  cancelDelivery: { input: { params: { id: string }; body: OperatorInput }; answer: OperatorAnswer }
+  getRecipients: { input: { params: { id: string }; query?: { outcome?: "accepted" | "rejected" | "unknown" | "skipped" | "unsent" } }; answer: ReadableStream }
+  getMalformedIds: { input: { params: { id: string }; query?: { limit?: number } }; answer: MalformedIds }
+}
+
+/** Where each operation is. */
+// prettier-ignore
+export const operations = {
+  createChannel: { method: 'POST', path: '/channels' },
+  listChannels: { method: 'GET', path: '/channels' },
+  getChannel: { method: 'GET', path: '/channels/{id}' },
+  updateChannel: { method: 'PATCH', path: '/channels/{id}' },
+  setChannelRate: { method: 'PUT', path: '/channels/{id}/rate' },
+  createContent: { method: 'POST', path: '/contents' },
+  listContents: { method: 'GET', path: '/contents' },
+  getContent: { method: 'GET', path: '/contents/{id}' },
+  reviseContent: { method: 'PUT', path: '/contents/{id}' },
+  createSegment: { method: 'POST', path: '/segments' },
+  listSegments: { method: 'GET', path: '/segments' },
+  previewSegment: { method: 'POST', path: '/segments/preview' },
+  getSegment: { method: 'GET', path: '/segments/{id}' },
+  updateSegment: { method: 'PUT', path: '/segments/{id}' },
+  createCampaign: { method: 'POST', path: '/campaigns' },
+  listCampaigns: { method: 'GET', path: '/campaigns' },
+  getCampaign: { method: 'GET', path: '/campaigns/{id}' },
+  startCampaign: { method: 'POST', path: '/campaigns/{id}/deliveries' },
+  listDeliveries: { method: 'GET', path: '/deliveries' },
+  getDelivery: { method: 'GET', path: '/deliveries/{id}' },
+  watchDelivery: { method: 'GET', path: '/deliveries/{id}/events' },
+  getDeliveryHistory: { method: 'GET', path: '/deliveries/{id}/history' },
+  pauseDelivery: { method: 'POST', path: '/deliveries/{id}/pause' },
+  resumeDelivery: { method: 'POST', path: '/deliveries/{id}/resume' },
+  cancelDelivery: { method: 'POST', path: '/deliveries/{id}/cancel' },
+  getRecipients: { method: 'GET', path: '/deliveries/{id}/recipients' },
+  getMalformedIds: { method: 'GET', path: '/deliveries/{id}/malformed' },
+} as const

@@ -1,0 +1,110 @@
+// lfm campaign: what is sent to whom through which channel, and its start.
+import { type Command } from 'commander'
+import { type Answer } from './client.ts'
+import { deliveryText } from './delivery-text.ts'
+import { positiveInteger } from './options.ts'
+import { openSession } from './session.ts'
+import { fields, table } from './text.ts'
+
+type Campaign = Answer<'getCampaign'>
+
+const asText = (campaign: Campaign) =>
+  fields([
+    ['id', campaign.id],
+    ['name', campaign.name],
+    ['channel', campaign.channelId],
+    ['content', campaign.contentId],
+    ['segment', campaign.segmentId],
+    ['priority', campaign.priority],
+    ['time zone', campaign.timeZone],
+    ['locale', campaign.locale],
+    ['aggregation unit', campaign.aggregationUnit],
+  ])
+
+interface Options {
+  name: string
+  channel: string
+  content: string
+  segment: string
+  priority?: number
+  timeZone?: string
+  locale?: string
+  aggregationUnit?: string
+}
+
+export function addCampaignCommands(program: Command): void {
+  const campaign = program
+    .command('campaign')
+    .description('a content for a segment through a channel, and its start')
+
+  campaign
+    .command('create')
+    .description('register a campaign; nothing is sent by that')
+    .requiredOption('--name <name>', 'a name for people')
+    .requiredOption('--channel <id>', 'id of the channel')
+    .requiredOption('--content <id>', 'id of the content')
+    .requiredOption('--segment <id>', 'id of the segment')
+    .option(
+      '--priority <1-5>',
+      '1 is first among deliveries on a channel (default: 3)',
+      positiveInteger,
+    )
+    .option('--time-zone <name>', 'for dates in Liquid (default: Asia/Tokyo)')
+    .option('--locale <tag>', 'for names of days and months in Liquid (default: ja)')
+    .option('--aggregation-unit <name>', "name for LINE's statistics (default: one is made)")
+    .action(async (o: Options, command: Command) => {
+      const { client, print } = openSession(command)
+      const { channel, content, segment, ...rest } = o
+      const made = await client.call('createCampaign', {
+        body: {
+          name: rest.name,
+          channelId: channel,
+          contentId: content,
+          segmentId: segment,
+          ...(rest.priority !== undefined && { priority: rest.priority }),
+          ...(rest.timeZone !== undefined && { timeZone: rest.timeZone }),
+          ...(rest.locale !== undefined && { locale: rest.locale }),
+          ...(rest.aggregationUnit !== undefined && { aggregationUnit: rest.aggregationUnit }),
+        },
+      })
+      print(made, asText)
+    })
+
+  campaign
+    .command('list')
+    .description('list campaigns')
+    .action(async (_: object, command: Command) => {
+      const { client, print } = openSession(command)
+      print(await client.call('listCampaigns', {}), ({ items }) =>
+        table(
+          ['ID', 'NAME', 'PRIORITY', 'CREATED'],
+          items.map((one) => [one.id, one.name, one.priority, one.createdAt]),
+        ),
+      )
+    })
+
+  campaign
+    .command('show <id>')
+    .description('show a campaign')
+    .action(async (id: string, _: object, command: Command) => {
+      const { client, print } = openSession(command)
+      print(await client.call('getCampaign', { params: { id } }), asText)
+    })
+
+  campaign
+    .command('start <id>')
+    .description('start the delivery of a campaign; typed twice, it is the same delivery')
+    .option('--again <n>', 'another delivery of the same campaign, by its number', positiveInteger)
+    .action(async (id: string, o: { again?: number }, command: Command) => {
+      const { client, print } = openSession(command)
+      const started = await client.call('startCampaign', {
+        params: { id },
+        body: { occurrence: o.again === undefined ? 'once' : { again: o.again } },
+      })
+      print(
+        started,
+        (delivery) =>
+          `${deliveryText(delivery)}\nWatch it: npm run lfm -- delivery watch ${delivery.id}`,
+      )
+    })
+}

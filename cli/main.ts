@@ -1,0 +1,86 @@
+// lfm: everything that an operator does, over the API.
+import { Command, CommanderError } from 'commander'
+import { ConfigRefused } from '../config/env.ts'
+import { addCampaignCommands } from './campaign.ts'
+import { addChannelCommands } from './channel.ts'
+import { type Problem } from './api-types.ts'
+import { Refused, Unreachable } from './client.ts'
+import { addContentCommands } from './content.ts'
+import { addDeliveryCommands } from './delivery.ts'
+import { addSegmentCommands } from './segment.ts'
+import { Usage } from './session.ts'
+import { plain } from './text.ts'
+
+/** What the exit code says: 0 done, 1 refused, 2 typed wrongly, 3 the API can't be reached. */
+const exitCodes = { refused: 1, usage: 2, unreachable: 3 } as const
+
+const guide = `
+A campaign from nothing (npm run lfm -- <command>):
+  channel create --line-channel-id 1234567890 --name Shop --channel-secret-file secret.txt
+  content create --name Hello --messages messages.json
+  segment create --name All --sql all.sql
+  campaign create --name Sale --channel <id> --content <id> --segment <id>
+  campaign start <id>
+  delivery watch <id>
+
+The token is taken from LFM_API_TOKEN, or from the data folder (LFM_DATA_DIR) of "npm start".
+Exit codes: 0 done, 1 refused by the API, 2 typed wrongly, 3 the API can't be reached.
+With --json, one JSON document is printed: the answer, or the problem (npm run -s keeps npm quiet).`
+
+function createProgram(): Command {
+  // Before the commands are added, which inherit it.
+  const program = new Command('lfm').exitOverride().showHelpAfterError('(--help tells more)')
+  program
+    .description('Delivers LINE messages to segments of friends.')
+    .option('--api <url>', 'address of the API (default: by LFM_API_HOST and LFM_API_PORT)')
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', guide)
+  addChannelCommands(program)
+  addContentCommands(program)
+  addSegmentCommands(program)
+  addCampaignCommands(program)
+  addDeliveryCommands(program)
+  return program
+}
+
+/** A problem as sentences: the detail, then what is wrong where. */
+function problemText({ detail, errors = [] }: Problem): string {
+  const lines = errors
+    .filter((error) => errors.length > 1 || error.detail !== detail)
+    .map((error) => `  ${error.pointer ?? error.parameter ?? ''}: ${error.detail}`)
+  return [`Refused: ${detail}`, ...lines].map(plain).join('\n')
+}
+
+function report(error: unknown, json: boolean): number {
+  const say = (text: string) => {
+    process.stderr.write(`${text}\n`)
+  }
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage
+  if (error instanceof Refused) {
+    if (json) process.stdout.write(`${JSON.stringify(error.document, null, 2)}\n`)
+    else say(problemText(error.document))
+    return exitCodes.refused
+  }
+  if (error instanceof Unreachable) {
+    say(error.message)
+    return exitCodes.unreachable
+  }
+  if (error instanceof Usage || error instanceof ConfigRefused) {
+    say(error.message)
+    return exitCodes.usage
+  }
+  throw error
+}
+
+// A reader that has seen enough, such as head, closes the pipe: that is no failure.
+process.stdout.on('error', (error: Error) => {
+  if ('code' in error && error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+const program = createProgram()
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = report(error, program.opts<{ json?: boolean }>().json ?? false)
+}

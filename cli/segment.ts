@@ -1,0 +1,93 @@
+// lfm segment: queries that yield friends.
+import { type Command } from 'commander'
+import { type Answer } from './client.ts'
+import { readText } from './input.ts'
+import { openSession } from './session.ts'
+import { fields, plain, table } from './text.ts'
+
+type Segment = Answer<'getSegment'>
+
+const asText = (segment: Segment) =>
+  `${fields([
+    ['id', segment.id],
+    ['name', segment.name],
+    ['dialect', segment.dialect],
+    ['changed', segment.updatedAt],
+  ])}\n${segment.sql.split('\n').map(plain).join('\n')}`
+
+const sqlFile = [
+  '--sql <file>',
+  'file with one SELECT that yields user_id, or - for standard input',
+] as const
+
+interface Options {
+  name: string
+  sql: string
+}
+
+export function addSegmentCommands(program: Command): void {
+  const segment = program.command('segment').description('queries that yield friends')
+
+  segment
+    .command('create')
+    .description('register a segment')
+    .requiredOption('--name <name>', 'a name for people')
+    .requiredOption(...sqlFile)
+    .addHelpText(
+      'after',
+      `\nExample:\n  echo 'SELECT user_id, name FROM friends' | npm run -s lfm -- segment create --name All --sql -`,
+    )
+    .action(async (o: Options, command: Command) => {
+      const { client, print } = openSession(command)
+      const body = { name: o.name, sql: await readText(o.sql) }
+      print(await client.call('createSegment', { body }), asText)
+    })
+
+  segment
+    .command('list')
+    .description('list segments')
+    .action(async (_: object, command: Command) => {
+      const { client, print } = openSession(command)
+      print(await client.call('listSegments', {}), ({ items }) =>
+        table(
+          ['ID', 'NAME', 'DIALECT', 'CHANGED'],
+          items.map((one) => [one.id, one.name, one.dialect, one.updatedAt]),
+        ),
+      )
+    })
+
+  segment
+    .command('show <id>')
+    .description('show a segment with its SQL')
+    .action(async (id: string, _: object, command: Command) => {
+      const { client, print } = openSession(command)
+      print(await client.call('getSegment', { params: { id } }), asText)
+    })
+
+  segment
+    .command('update <id>')
+    .description('change a segment for deliveries that start from now on')
+    .requiredOption('--name <name>', 'a name for people')
+    .requiredOption(...sqlFile)
+    .action(async (id: string, o: Options, command: Command) => {
+      const { client, print } = openSession(command)
+      const body = { name: o.name, sql: await readText(o.sql) }
+      print(await client.call('updateSegment', { params: { id }, body }), asText)
+    })
+
+  segment
+    .command('preview')
+    .description('show what a SELECT yields, without keeping it')
+    .requiredOption(...sqlFile)
+    .action(async (o: { sql: string }, command: Command) => {
+      const { client, print } = openSession(command)
+      const shown = await client.call('previewSegment', { body: { sql: await readText(o.sql) } })
+      print(shown, ({ columns, hasRows }) => {
+        const rows = hasRows ? 'It yields rows now.' : 'It yields no rows now.'
+        return `${table(
+          ['COLUMN', 'TYPE'],
+          columns.map(({ name, type }) => [name, type]),
+        )}\n${rows}`
+      })
+    })
+}

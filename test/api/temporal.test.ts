@@ -1,0 +1,132 @@
+// What the API tells Temporal, on a real dev server.
+import { type TestWorkflowEnvironment } from '@temporalio/testing'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { createDeliveryWorkflows, type DeliveryWorkflows } from '../../api/temporal.ts'
+import { type Delivery } from '../../store/deliveries.ts'
+import { deliveryWorkflowId, stateAttribute } from '../../workflows/messages.ts'
+import { laneQueue } from '../../workflows/queues.ts'
+import { startDelivery, startTemporal } from '../workflows/temporal-server.ts'
+
+let env: TestWorkflowEnvironment
+let workflows: DeliveryWorkflows
+const identity = 'lfm-api of the tests'
+
+beforeAll(async () => {
+  env = await startTemporal(inject('temporalCli'))
+  workflows = createDeliveryWorkflows({
+    connection: { address: env.address },
+    namespace: 'default',
+    identity,
+  })
+})
+afterAll(async () => {
+  await workflows.close()
+  await env.teardown()
+})
+
+const aDelivery = (): Delivery => ({
+  id: crypto.randomUUID(),
+  campaignId: 'c1',
+  occurrence: 'once',
+  channelId: 'ch1',
+  contentId: 'co1',
+  contentVersion: 1,
+  segmentId: 's1',
+  segmentSql: 'select 1',
+  priority: 2,
+  timeZone: 'Asia/Tokyo',
+  locale: 'ja',
+  aggregationUnit: null,
+  renderedAsOf: new Date(0),
+  state: 'starting',
+  phase: 'starting',
+  stateReason: null,
+  gate: { position: 'open', seq: 0 },
+  gateAt: null,
+  startedBy: 'tests',
+  createdAt: new Date(0),
+  endedAt: null,
+  account: null,
+})
+const facts = { lineChannelId: '1650000009', summary: '友'.repeat(200) }
+const request = { by: 'Hanako', why: 'a look' }
+
+test('a start makes one workflow, with what Temporal Web shows of it; again is the same', async () => {
+  const delivery = aDelivery()
+  const starts = await Promise.all([1, 2, 3].map(() => workflows.start(delivery, facts)))
+  expect(starts).toEqual(['told', 'told', 'told'])
+  const handle = env.client.workflow.getHandle(deliveryWorkflowId(delivery.id))
+  const described = await handle.describe()
+  expect(described.typedSearchAttributes.get(stateAttribute)).toBe('starting')
+  // 400 bytes hold 133 characters of three bytes each, and none is cut in two.
+  expect(await described.staticSummary()).toBe('友'.repeat(133))
+  expect(described.priority?.priorityKey).toBe(2)
+
+  await handle.terminate()
+  expect(await workflows.start(delivery, facts)).toBe('told')
+  expect((await handle.describe()).status.name).toBe('TERMINATED')
+  expect(await workflows.tell(delivery.id, 'pause', request, 5_000)).toEqual({
+    kind: 'no-workflow',
+  })
+})
+
+test('a workflow that no worker serves leaves an order pending', async () => {
+  const delivery = aDelivery()
+  await workflows.start(delivery, facts)
+  expect(await workflows.tell(delivery.id, 'pause', request, 300)).toEqual({ kind: 'pending' })
+  await env.client.workflow.getHandle(deliveryWorkflowId(delivery.id)).terminate()
+})
+
+test('a delivery that no workflow ever had is told apart from an absent Temporal', async () => {
+  const nobody = crypto.randomUUID()
+  expect(await workflows.tell(nobody, 'cancel', request, 5_000)).toEqual({ kind: 'no-workflow' })
+  expect(await workflows.isUp()).toBe(true)
+})
+
+test('a workflow that is served answers an order', async () => {
+  const released = Promise.withResolvers<undefined>()
+  await using started = await startDelivery(env, inject('bundlePath'), {
+    pages: { multicast: 1, push: 0 },
+    batchesPerPage: 2,
+    onSend: () => released.promise,
+  })
+  const id = started.handle.workflowId.replace('delivery/', '')
+  const told = await workflows.tell(id, 'cancel', request, 10_000)
+  released.resolve(undefined)
+  expect(told).toMatchObject({ kind: 'told', answer: { gate: { position: 'cancelled' } } })
+  await started.handle.result()
+})
+
+test('the rate of a lane is kept by the server, with its reason', async () => {
+  for (const [callsPerSecond, batchesPerSecond] of [
+    [0, 0],
+    [200, 12.5],
+  ] as const) {
+    expect(await workflows.setLaneRate('1650000009', 'multicast', callsPerSecond)).toBe('told')
+    const { config } = await env.connection.workflowService.describeTaskQueue({
+      namespace: 'default',
+      taskQueue: { name: laneQueue('1650000009', 'multicast') },
+      taskQueueType: 2, // activity
+      reportConfig: true,
+    })
+    const limit = config?.queueRateLimit
+    expect(limit?.rateLimit?.requestsPerSecond ?? 0).toBe(batchesPerSecond)
+    expect(limit?.metadata).toMatchObject({
+      reason: `lfm: rate set to ${callsPerSecond} calls/s`,
+      updateIdentity: identity,
+    })
+  }
+})
+
+test('a Temporal that is not there is away, whatever it is asked', async () => {
+  const nowhere = createDeliveryWorkflows({
+    connection: { address: '127.0.0.1:1' },
+    namespace: 'default',
+    identity,
+  })
+  expect(await nowhere.start(aDelivery(), facts)).toBe('away')
+  expect(await nowhere.tell(crypto.randomUUID(), 'resume', request, 700)).toEqual({ kind: 'away' })
+  expect(await nowhere.setLaneRate('1', 'push', 1)).toBe('away')
+  expect(await nowhere.isUp()).toBe(false)
+  await nowhere.close()
+})

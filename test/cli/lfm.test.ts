@@ -1,0 +1,236 @@
+// lfm over a real API: what it prints, and what its exit codes say.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { emptyAccount } from '../../domain/outcome.ts'
+import { lineChannelId, makeDelivery, startApi, type TestApi } from '../api/support.ts'
+import { lfm as run } from './support.ts'
+
+let api: TestApi
+let folder: string
+beforeAll(async () => {
+  api = await startApi()
+  folder = await mkdtemp(join(tmpdir(), 'lfm-cli-'))
+})
+afterAll(async () => {
+  await api[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true })
+})
+
+const lfm = (args: string[], input = '') => run(api.url, args, { input })
+
+test('a campaign is made and started from nothing, with --json for a script', async () => {
+  const messages = join(folder, 'messages.json')
+  await writeFile(messages, JSON.stringify([{ type: 'text', text: 'Hello {{ name }}' }]))
+  const id = lineChannelId()
+
+  const channel = await lfm(
+    [
+      'channel',
+      'create',
+      '--line-channel-id',
+      id,
+      '--name',
+      'Shop',
+      '--channel-secret-file',
+      '-',
+      '--multicast',
+      '100',
+      '--json',
+    ],
+    'the-secret\n',
+  )
+  expect(channel).toMatchObject({ code: 0, stderr: '' })
+  expect(channel.json()).toMatchObject({ callsPerSecond: { multicast: 100, push: 2000 } })
+  expect(await api.store.channels.secretOf(channel.json().id)).toBe('the-secret')
+
+  const content = await lfm([
+    '--json',
+    'content',
+    'create',
+    '--name',
+    'Hello',
+    '--messages',
+    messages,
+  ])
+  expect(content.json()).toMatchObject({ variables: ['name'] })
+  const segment = await lfm(
+    ['--json', 'segment', 'create', '--name', 'All', '--sql', '-'],
+    'select user_id, name from friends',
+  )
+  const campaign = await lfm([
+    '--json',
+    'campaign',
+    'create',
+    '--name',
+    'Sale',
+    '--channel',
+    channel.json().id,
+    '--content',
+    content.json().id,
+    '--segment',
+    segment.json().id,
+  ])
+  const start = ['--json', 'campaign', 'start', campaign.json().id]
+  const [first, second] = await Promise.all([lfm(start), lfm(start)])
+  expect(first.json().id).toBe(second.json().id)
+  const again = await lfm([...start, '--again', '1'])
+  expect(again.json().occurrence).toBe('again/1')
+  const listed = await lfm(['--json', 'delivery', 'list', '--campaign', campaign.json().id])
+  expect(listed.json().items).toHaveLength(2)
+})
+
+test('lists and things are shown to people as text', async () => {
+  const { id, campaign } = await makeDelivery(api)
+  const shown = await lfm(['delivery', 'show', id])
+  expect(shown.code).toBe(0)
+  expect(shown.stdout).toMatch(new RegExp(`id +${id}\ncampaign +${campaign.id}\n`))
+  expect(shown.stdout).toMatch(/state +starting\n/)
+  const commands = [
+    ['channel', 'list'],
+    ['channel', 'show', campaign.channelId],
+    ['content', 'list'],
+    ['content', 'show', campaign.contentId],
+    ['segment', 'list'],
+    ['segment', 'show', campaign.segmentId],
+    ['campaign', 'list'],
+    ['campaign', 'show', campaign.id],
+    ['delivery', 'list'],
+    ['delivery', 'history', id],
+  ]
+  const ran = await Promise.all(commands.map((command) => lfm(command)))
+  for (const { code, stdout, stderr } of ran) {
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout.length).toBeGreaterThan(20)
+  }
+})
+
+test('a rate is set to 0', async () => {
+  const { campaign } = await makeDelivery(api)
+  const set = await lfm(['channel', 'rate', campaign.channelId, '--push', '0'])
+  expect(set.stdout).toMatch(/push\/s +0\n/)
+  const nothing = await lfm(['channel', 'rate', campaign.channelId])
+  expect(nothing).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--multicast') as string,
+  })
+})
+
+test('an order is given with who and why, and needs the why', async () => {
+  const { id } = await makeDelivery(api)
+  const paused = await lfm(['delivery', 'pause', id, '--why', 'wrong price', '--by', 'Hanako'])
+  expect(paused.stdout).toMatch(/state +paused by Hanako: wrong price\n/)
+  const cancelled = await lfm(['--json', 'delivery', 'cancel', id, '--why', 'enough'])
+  expect(cancelled.json()).toMatchObject({ temporal: 'told' })
+  const history = await lfm(['--json', 'delivery', 'history', id])
+  expect(history.json().items.at(-1)?.by).toMatch(/\w+/)
+  const resumed = await lfm(['delivery', 'resume', id, '--why', 'again'])
+  expect(resumed).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('was cancelled') as string,
+  })
+  const silent = await lfm(['delivery', 'pause', id])
+  expect(silent).toMatchObject({ code: 2, stderr: expect.stringContaining('--why') as string })
+})
+
+test('recipients are printed as CSV, or as one JSON document', async () => {
+  const { id } = await makeDelivery(api)
+  const early = await lfm(['delivery', 'recipients', id])
+  expect(early).toMatchObject({ code: 1, stdout: '' })
+  await api.store.deliveries.end(id, 'done', { account: emptyAccount })
+  const csv = await lfm(['delivery', 'recipients', id])
+  expect(csv.stdout.split('\n')).toHaveLength(5)
+  const json = await lfm(['--json', 'delivery', 'recipients', id])
+  expect(json.json().items).toHaveLength(3)
+  const none = await lfm(['--json', 'delivery', 'recipients', id, '--outcome', 'skipped'])
+  expect(none.json().items).toEqual([])
+  const wrong = await lfm(['delivery', 'recipients', id, '--outcome', 'lost'])
+  expect(wrong.code).toBe(2)
+})
+
+describe('what goes wrong', () => {
+  test('refusals are sentences with pointers, exit code 1', async () => {
+    const refused = await lfm(
+      ['content', 'create', '--name', 'Bad', '--messages', '-'],
+      '[{"type":"text"},{"type":"nothing"}]',
+    )
+    expect(refused.code).toBe(1)
+    expect(refused.stdout).toBe('')
+    expect(refused.stderr).toMatch(/^Refused: /)
+    expect(refused.stderr).toContain('/messages/1/type')
+  })
+
+  test('refusals are the problem document with --json', async () => {
+    const refused = await lfm(['--json', 'delivery', 'show', 'x'])
+    expect(refused.code).toBe(1)
+    expect(refused.json()).toMatchObject({ type: '/problems/not-found', status: 404 })
+  })
+
+  test.each([
+    [['frobnicate'], 'unknown command'],
+    [['channel', 'create'], '--line-channel-id'],
+    [['channel', 'create', '--line-channel-id', '1', '--name', 'x'], '--channel-secret-file'],
+    [['campaign', 'start', 'x', '--again', '0'], 'whole number'],
+    [['segment', 'preview', '--sql', '/does/not/exist'], 'ENOENT'],
+    [['--api', 'nonsense', 'channel', 'list'], 'must be a URL'],
+  ])('%j is a mistake in typing, exit code 2', async (args, word) => {
+    const ran = await lfm(args)
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(word)
+  })
+
+  test('an API that is not there is named, exit code 3', async () => {
+    // A port that was free a moment ago.
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    server.close()
+    await once(server, 'close')
+    const ran = await run(url, ['channel', 'list'])
+    expect(ran.code).toBe(3)
+    expect(ran.stderr).toContain(`The API at ${url} can't be reached (ECONNREFUSED)`)
+    expect(ran.stderr.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('a wrong token is refused, and none at all is a mistake in typing', async () => {
+    const wrong = await run(api.url, ['channel', 'list'], {
+      env: { LFM_API_TOKEN: 'x'.repeat(20) },
+    })
+    expect(wrong).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('not let in') as string,
+    })
+    const none = await run(api.url, ['channel', 'list'], { env: { LFM_API_TOKEN: '' } })
+    expect(none).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('LFM_API_TOKEN') as string,
+    })
+  })
+
+  test('the token is found in the data folder', async () => {
+    await writeFile(join(folder, 'api-token'), 'a-token-of-the-tests\n')
+    const env = { LFM_API_TOKEN: '', LFM_DATA_DIR: folder }
+    const ran = await run(api.url, ['channel', 'list'], { env })
+    expect(ran.code).toBe(0)
+  })
+})
+
+test('--help tells of every command, exit code 0', async () => {
+  const help = await lfm(['--help'])
+  expect(help.code).toBe(0)
+  for (const word of [
+    'channel',
+    'content',
+    'segment',
+    'campaign',
+    'delivery',
+    '--json',
+    'Exit codes',
+  ]) {
+    expect(help.stdout).toContain(word)
+  }
+})
