@@ -1,0 +1,104 @@
+// `deliver`: how fast one delivery is, from the start request to the account, and what its worker needs.
+import { conditions, round } from './conditions.ts'
+import {
+  createCampaign,
+  createChannel,
+  hasEnded,
+  judge,
+  type Order,
+  startCampaign,
+  waitFor,
+} from './deliveries.ts'
+import { type Laptop, openLaptop } from './laptop.ts'
+import { cpuSeconds, watchMemory } from './process-watch.ts'
+
+export const plainOrder: Order = {
+  name: 'Plain',
+  messages: [{ type: 'text', text: 'The same text for everybody.' }],
+  sql: 'SELECT user_id FROM friends',
+}
+
+export const personalisedOrder: Order = {
+  name: 'Personalised',
+  messages: [{ type: 'text', text: 'Hello {{ name }}, you have {{ points }} points.' }],
+  sql: 'SELECT user_id, name, points FROM friends',
+}
+
+/** LINE's answer time in all benches. */
+export const latencyMs = 50
+
+export interface DeliverOptions {
+  dataDir: string
+  recipients: number
+  seed: number
+  personalised: boolean
+}
+
+export function pidOf(laptop: Laptop, name: string): number {
+  const found = laptop.embedded.processes().find((process) => process.name === name)
+  if (!found) throw new Error(`No ${name} is running.`)
+  return found.pid
+}
+
+function cpuOfParts(laptop: Laptop): Record<string, number | null> {
+  return Object.fromEntries(
+    laptop.embedded.processes().map(({ name, pid }) => [name, cpuSeconds(pid)]),
+  )
+}
+
+export async function deliver(options: DeliverOptions): Promise<Record<string, unknown>> {
+  const { personalised, recipients } = options
+  const laptop = await openLaptop({ ...options, latencyMs, restartPolicy: 'never' })
+  const { client, line, embedded } = laptop
+  try {
+    const channel = await createChannel(client, 'Bench')
+    const order = personalised ? personalisedOrder : plainOrder
+    const campaign = await createCampaign(client, channel.id, order)
+    const memory = watchMemory(pidOf(laptop, 'worker'))
+    const cpuBefore = cpuOfParts(laptop)
+    const startedAt = Date.now()
+    const { id } = await startCampaign(client, campaign.id)
+    const delivery = await waitFor(client, id, hasEnded)
+    const seconds = (Date.parse(delivery.endedAt ?? '') - startedAt) / 1000
+    const cpuAfter = cpuOfParts(laptop)
+    memory.stop()
+    const verdict = await judge(client, line, delivery)
+    const sends = (await line?.stats())?.[personalised ? 'push' : 'multicast']
+    const sendingSeconds = sends ? (sends.lastAnswerAt - sends.firstCallAt) / 1000 : null
+    return {
+      bench: 'deliver',
+      ...verdict,
+      state: delivery.state,
+      seconds: round(seconds),
+      sendingSeconds: sendingSeconds === null ? null : round(sendingSeconds, 2),
+      recipientsPerSecond:
+        sendingSeconds === null ? null : Math.round(verdict.accepted / sendingSeconds),
+      beforeSendingSeconds: sends ? round((sends.firstCallAt - startedAt) / 1000, 2) : null,
+      afterSendingSeconds: sends
+        ? round((Date.parse(delivery.endedAt ?? '') - sends.lastAnswerAt) / 1000, 2)
+        : null,
+      calls: sends?.calls,
+      answers: sends?.statuses,
+      workerPeakMegabytes: memory.peakMegabytes(),
+      cpuSeconds: Object.fromEntries(
+        Object.entries(cpuAfter).map(([name, after]) => [
+          name,
+          after === null ? null : round(after - (cpuBefore[name] ?? 0)),
+        ]),
+      ),
+      conditions: conditions({ recipients, personalised, latencyMs, limits: 'LINE, burst 1 s' }),
+    }
+  } finally {
+    await embedded.stop()
+  }
+}
+
+/** `memory`: the worker's peak at 1,000,000 and at 5,000,000 recipients, each in a fresh start. */
+export async function memory(options: DeliverOptions): Promise<Record<string, unknown>> {
+  const runs: { recipients: number; peakMegabytes: unknown; seconds: unknown }[] = []
+  for (const recipients of [1_000_000, 5_000_000]) {
+    const run = await deliver({ ...options, recipients })
+    runs.push({ recipients, peakMegabytes: run.workerPeakMegabytes, seconds: run.seconds })
+  }
+  return { bench: 'memory', runs, conditions: conditions({ latencyMs, sampledEveryMs: 100 }) }
+}
