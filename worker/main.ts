@@ -1,5 +1,6 @@
 // The worker process: `npm run worker`, as many as wanted, on one machine or many.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
 import { Connection } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { type Logger, pino } from 'pino'
@@ -12,6 +13,10 @@ import { createStore } from '../store/store.ts'
 import { createDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts'
 import { ensureBundle } from './bundle.ts'
 import { startWorker } from './worker.ts'
+
+// V8 would let garbage of a million recipients (some 130 MB) pile up before it collects the old generation;
+// measured: 310 MB instead of 450 at the end of sending, for a tenth more CPU time.
+setFlagsFromString('--optimize-for-size')
 
 const reconnectEveryMs = 2_000
 
