@@ -5,6 +5,7 @@ import { type Permit } from '../store/ledger.ts'
 import { afterAnswer } from './after-answer.ts'
 import { type BatchBook, keyUsableForMs } from './batch-book.ts'
 import { type DeliveryContext } from './delivery-context.ts'
+import { type InTurn } from './permit-queue.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { type RenderedBatch } from './rendered-batch.ts'
 import { type SendBatchInput, type SendBatchResult } from './send-batch.ts'
@@ -17,6 +18,8 @@ const permitLifetimeMs = 1_000
 const longestPermitWaitMs = 500
 /** Longest sleep between looks at whether to stop. */
 const napMs = 250
+/** Calls are started in small groups, for a timer for each of 2,000 calls a second costs more than it smooths. */
+const paceMs = 5
 /** How long the fleet waits on a lane after LINE answered 429 to several of its calls. */
 const holdAfterThrottleMs = 250
 /** A single 429 may be LINE's limit for one user; from the second in a batch on it is the channel's rate. */
@@ -28,6 +31,7 @@ export interface CallPiecesOptions extends Pick<
 > {
   store: Pick<ActivityDeps['store'], 'ledger' | 'deliveries'>
   retryKey: MakeRetryKey
+  inTurn: InTurn
   input: SendBatchInput
   context: DeliveryContext
   batch: RenderedBatch
@@ -54,6 +58,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
   let callsPerSecond = context.channel.callsPerSecond[lane]
   let merging: Promise<void> = Promise.resolve()
   let failure: Error | undefined
+  let wake = () => {}
 
   const mustStop = () =>
     options.draining.aborted ||
@@ -157,17 +162,24 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       .catch((error: unknown) => {
         failure ??= asError(error)
       })
-      .finally(() => inFlight.delete(running))
+      .finally(() => {
+        inFlight.delete(running)
+        if (inFlight.size === 0 || book.readyCount() > 0) wake()
+      })
     inFlight.add(running)
   }
 
   /** Starts the permitted calls evenly over the time that they take at the lane's rate. */
-  async function spend(permit: Permit & { answer: 'granted' }, calls: number, askedAt: number) {
-    const firstAt = askedAt + permit.startInMs
+  async function spend(
+    permit: Permit & { answer: 'granted'; askedAt: number },
+    calls: number,
+  ): Promise<void> {
+    const firstAt = permit.askedAt + permit.startInMs
     const pieces = book.take(calls)
     for (const [i, { piece, notBefore }] of pieces.entries()) {
       const dueAt = firstAt + (i * 1_000) / permit.callsPerSecond
-      while (!mustStop() && now() < dueAt) await sleep(Math.min(dueAt - now(), napMs))
+      while (!mustStop() && now() < dueAt)
+        await sleep(Math.min(Math.max(dueAt - now(), paceMs), napMs))
       // Counted from before the permit was asked for, so never longer than PostgreSQL counts it.
       const isOver = now() > firstAt + permitLifetimeMs || now() > options.stopBy
       if (mustStop() || isOver) {
@@ -180,6 +192,28 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     }
   }
 
+  /** Waits for its turn and then for a permit; `wait` is answered only where there is a reason to stop asking. */
+  function askForPermit(calls: number): Promise<Permit & { askedAt: number }> {
+    const { lineChannelId } = input
+    return options.inTurn(`${lineChannelId}/${lane}`, async () => {
+      for (;;) {
+        const askedAt = now()
+        const permit = await ledger.takePermit(
+          { deliveryId, lane, batchNo, attemptNo: options.attemptNo, lineChannelId },
+          calls,
+          {
+            deadlineMs: line.deadlineMs,
+            longestWaitMs: longestPermitWaitMs,
+            lifetimeMs: permitLifetimeMs,
+          },
+        )
+        if (permit.answer !== 'wait' || mustStop() || askedAt > options.stopBy)
+          return { ...permit, askedAt }
+        await sleep(Math.max(paceMs, Math.min(permit.waitMs, napMs)))
+      }
+    })
+  }
+
   async function untilStopped(): Promise<Stop> {
     for (;;) {
       if (mustStop() || now() > options.stopBy) return { kind: 'again' }
@@ -187,34 +221,20 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       if (ready === 0) {
         const nextAt = book.nextReadyAt()
         if (nextAt === undefined && inFlight.size === 0) return { kind: 'finished' }
+        const idle = Promise.withResolvers<void>()
+        wake = idle.resolve
         const nap = sleep(Math.max(1, Math.min((nextAt ?? Infinity) - now(), napMs)))
-        await Promise.race([nap, ...inFlight])
+        await Promise.race([nap, idle.promise])
         continue
       }
       const calls = Math.max(1, Math.min(ready, Math.floor(callsPerSecond * permitCoversSeconds)))
-      const askedAt = now()
-      const permit = await ledger.takePermit(
-        {
-          deliveryId,
-          lane,
-          batchNo,
-          attemptNo: options.attemptNo,
-          lineChannelId: input.lineChannelId,
-        },
-        calls,
-        {
-          deadlineMs: line.deadlineMs,
-          longestWaitMs: longestPermitWaitMs,
-          lifetimeMs: permitLifetimeMs,
-        },
-      )
+      const permit = await askForPermit(calls)
       switch (permit.answer) {
         case 'granted':
           callsPerSecond = permit.callsPerSecond
-          await spend(permit, calls, askedAt)
+          await spend(permit, calls)
           break
         case 'wait':
-          await sleep(Math.max(1, Math.min(permit.waitMs, napMs)))
           break
         case 'held':
           return { kind: 'held', gate: permit.gate }

@@ -4,6 +4,7 @@ import { type Gate } from '../domain/delivery.ts'
 import { type Lane, requestsOf } from '../domain/lane.ts'
 import { openBatchBook } from './batch-book.ts'
 import { callPieces } from './call-pieces.ts'
+import { createPermitQueue } from './permit-queue.ts'
 import { createDeliveryContexts } from './delivery-context.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { renderBatch } from './rendered-batch.ts'
@@ -38,6 +39,7 @@ export function createSendActivities(
 ) {
   const { store, warehouse, now } = deps
   const contextOf = createDeliveryContexts(deps)
+  const inTurn = createPermitQueue()
 
   return {
     async sendBatch(input: SendBatchInput): Promise<SendBatchResult> {
@@ -76,6 +78,7 @@ export function createSendActivities(
         })
         const stopped = await callPieces({
           ...deps,
+          inTurn,
           input,
           context,
           batch,

@@ -32,6 +32,12 @@ function requireToken({ store }: ApiDeps): RequestHandler {
   }
 }
 
+function isBrokenOff(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? error.code : undefined
+  return error.name === 'AbortError' || code === 'ERR_STREAM_PREMATURE_CLOSE'
+}
+
 function serve(deps: ApiDeps, route: Route): RequestHandler {
   return async (req, res) => {
     const answer = await route.run(deps, {
@@ -48,7 +54,13 @@ function serve(deps: ApiDeps, route: Route): RequestHandler {
     res.once('close', () => {
       left.abort()
     })
-    await answer(res, AbortSignal.any([left.signal, deps.closing]))
+    try {
+      await answer(res, AbortSignal.any([left.signal, deps.closing]))
+    } catch (error) {
+      // Broken off by the caller, who left, or by the end of the process: nobody is there to be told.
+      if (!isBrokenOff(error)) throw error
+      res.destroy()
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { Problem } from './problem.ts'
 import { type Told } from './temporal.ts'
 
 /** Pause and cancel are answered within a second, so the workflow has this long to say that it heard. */
-const tellMs = 700
+const tellMs = 500
 /** Resuming goes through the workflow, which may first have to be loaded. */
 const resumeMs = 5_000
 

@@ -41,7 +41,9 @@ export async function kill(options: {
     let again: number | undefined
     while (again === undefined) {
       const calls = await line.callsSince(killedAt)
-      again = calls.find(({ status, endpoint }) => status === 200 && endpoint === 'multicast')?.at
+      again = calls.find(
+        ({ at, status, endpoint }) => at > killedAt && status === 200 && endpoint === 'multicast',
+      )?.at
       await sleep(50)
     }
     const delivery = await waitFor(client, id, hasEnded)

@@ -1,7 +1,10 @@
 // Starts everything on this machine for demo and benches, with a sample warehouse and its friends at the simulator.
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { readSettings } from '../config/env.ts'
 import { createClient, type Client } from '../cli/client.ts'
+import { stopLeftovers } from '../embedded/leftovers.ts'
+import { tryLock } from '../embedded/lock.ts'
 import { type Embedded, startEmbedded } from '../embedded/start.ts'
 import { makeSampleWarehouse } from './sample-warehouse.ts'
 import { findSimulator, isLoopback, type SimulatedLine } from './simulated-line.ts'
@@ -31,6 +34,16 @@ export interface LaptopOptions {
   signal?: AbortSignal
 }
 
+/** A folder that another start holds is left alone: startEmbedded will say who it is. */
+async function emptyFolder(dataDir: string): Promise<void> {
+  mkdirSync(dataDir, { recursive: true })
+  const lock = tryLock(join(dataDir, 'lock'))
+  if (!lock) return
+  await stopLeftovers(join(dataDir, 'run'))
+  lock.release()
+  rmSync(dataDir, { recursive: true, force: true })
+}
+
 /** @throws NotLoopback, and what `startEmbedded` throws. */
 export async function openLaptop(options: LaptopOptions): Promise<Laptop> {
   const { dataDir, recipients, seed } = options
@@ -40,7 +53,7 @@ export async function openLaptop(options: LaptopOptions): Promise<Laptop> {
       `LINE_API_BASE_URL names ${named.baseUrl}, which is not on this machine. Demo, bench and chaos send only to a LINE on the loopback address; unset LINE_API_BASE_URL to use the simulator.`,
     )
   }
-  // An earlier demo that is kept running holds its folder; startEmbedded says so before anything is lost.
+  await emptyFolder(dataDir)
   const embedded = await startEmbedded({
     dataDir,
     ports: 'free',
@@ -51,7 +64,6 @@ export async function openLaptop(options: LaptopOptions): Promise<Laptop> {
   try {
     const line = await findSimulator(embedded.addresses.line)
     await line?.settings({ latencyMs: options.latencyMs, seed })
-    rmSync(`${dataDir}/tables`, { recursive: true, force: true })
     const sample = await makeSampleWarehouse({ dataDir, recipients, seed })
     await line?.addFriends(sample.friends('friend'), 'friend')
     await line?.addFriends(sample.friends('blocked'), 'blocked')

@@ -58,7 +58,10 @@ if (values.help || !bench) {
   process.stdout.write(help)
   process.exitCode = values.help ? 0 : 2
 } else {
-  const result = await bench()
+  const result = await bench().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+    process.exit(1)
+  })
   process.stdout.write(`${JSON.stringify(result)}\n`)
   if (result.addsUp === false || result.lost || result.doubled) process.exitCode = 1
 }

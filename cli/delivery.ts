@@ -1,6 +1,6 @@
 // lfm delivery: looking at deliveries, watching them, and an operator's orders.
 import { type Command, Option } from 'commander'
-import { deliveryText, stateText } from './delivery-text.ts'
+import { deliveryText } from './delivery-text.ts'
 import { operatorName } from './input.ts'
 import { positiveInteger } from './options.ts'
 import { printRecipients } from './recipients.ts'
@@ -81,7 +81,7 @@ export function addDeliveryCommands(program: Command): void {
     .action(async (id: string, _: object, command: Command) => {
       const session = openSession(command)
       const ended = await watchDelivery(session, id)
-      session.print(ended, (one) => `${stateText(one)}\n${deliveryText(one)}`)
+      session.print(ended, deliveryText)
     })
 
   addOrders(delivery)

@@ -83,22 +83,23 @@ end $$;
 
 -- Merges records into a batch's row; what was accepted stays accepted, whoever else writes.
 create function merge_records(p_delivery uuid, p_lane text, p_batch integer, p_records jsonb)
-returns void language sql as $$
-  with merged as (
-    select b.records || p_records || coalesce(
-      (select jsonb_object_agg(r.key, r.value) from jsonb_each(b.records) r where r.value ->> 'state' = 'accepted'), '{}'
-    ) as records
-    from batch b where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch for update
-  ), counted as (
-    select m.records,
-      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'accepted'), 0) as accepted,
-      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'rejected'), 0) as rejected,
-      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'unknown'), 0) as unknown,
-      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'skipped'), 0) as skipped,
-      coalesce(sum((r.value ->> 'recipients')::integer) filter (where r.value ->> 'state' = 'unsent'), 0) as unsent
-    from merged m left join lateral jsonb_each(m.records) r on true group by m.records
-  )
-  update batch b set records = c.records, accepted = c.accepted, rejected = c.rejected, unknown = c.unknown,
-    skipped = c.skipped, unsent = c.unsent, updated_at = clock_timestamp()
-  from counted c where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch
-$$;
+returns void language plpgsql as $$
+declare
+  known jsonb;
+  merged jsonb;
+begin
+  select b.records into known from batch b
+    where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch for update;
+  merged := known || p_records || coalesce(
+    (select jsonb_object_agg(r.key, r.value) from jsonb_each(known) r where r.value ->> 'state' = 'accepted'), '{}');
+  update batch b set records = merged, updated_at = clock_timestamp(),
+    (accepted, rejected, unknown, skipped, unsent) = (
+      select coalesce(sum(r.recipients) filter (where r.state = 'accepted'), 0),
+        coalesce(sum(r.recipients) filter (where r.state = 'rejected'), 0),
+        coalesce(sum(r.recipients) filter (where r.state = 'unknown'), 0),
+        coalesce(sum(r.recipients) filter (where r.state = 'skipped'), 0),
+        coalesce(sum(r.recipients) filter (where r.state = 'unsent'), 0)
+      from (select e.value ->> 'state' as state, (e.value ->> 'recipients')::integer as recipients
+        from jsonb_each(merged) e) r)
+    where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch;
+end $$;

@@ -1,6 +1,7 @@
 // Starting, showing and operating deliveries over HTTP.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { emptyAccount } from '../../domain/outcome.ts'
+import { fakeWarehouse } from './fakes.ts'
 import { makeCampaign, makeDelivery, startApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -291,6 +292,50 @@ describe('a delivery', () => {
     expect(await (await api.raw(`/api/v1${path}?outcome=rejected`)).text()).toBe('user_id\n')
     expect((await api.call('GET', `${path}?outcome=unknown`)).status).toBe(503)
     expect((await api.call('GET', `${path}?outcome=lost`)).status).toBe(400)
+  })
+
+  test('is not read on from the warehouse for a caller who has left', async () => {
+    const finished = Promise.withResolvers<number>()
+    const warehouse = {
+      ...fakeWarehouse(),
+      async *recipients() {
+        let chunks = 0
+        try {
+          for (;;) {
+            chunks += 1
+            yield Array.from({ length: 1_000 }, () => `U${'a'.repeat(32)}`)
+          }
+        } finally {
+          finished.resolve(chunks)
+        }
+      },
+    }
+    await using endless = await startApi({ warehouse })
+    const { id } = await makeDelivery(endless)
+    await endless.store.deliveries.end(id, 'done', { account: emptyAccount })
+    const res = await endless.raw(`/api/v1/deliveries/${id}/recipients`)
+    const reader = res.body?.getReader()
+    await reader?.read()
+    await reader?.cancel()
+    // What the sockets between them hold is some megabytes at most.
+    expect(await finished.promise).toBeLessThan(1_000)
+    expect(endless.logged.filter((line) => line.includes('"level":50'))).toEqual([])
+  })
+
+  test('whose list breaks off in the warehouse breaks off for the caller too', async () => {
+    const warehouse = {
+      ...fakeWarehouse(),
+      async *recipients() {
+        yield ['U1']
+        throw new Error('the engine fell over')
+      },
+    }
+    await using failing = await startApi({ warehouse })
+    const { id } = await makeDelivery(failing)
+    await failing.store.deliveries.end(id, 'done', { account: emptyAccount })
+    const res = await failing.raw(`/api/v1/deliveries/${id}/recipients`)
+    await expect(res.text()).rejects.toThrow()
+    expect(failing.logged.join('')).toContain('the engine fell over')
   })
 
   test('is not found under an id that no delivery has, wherever it is asked for', async () => {

@@ -7,7 +7,7 @@ import { filesIn } from './layout.ts'
 import { parquet, text } from './sql-text.ts'
 
 /** Rows and text bytes that one cut should hold; a million rows of bare ids give four cuts. */
-const rowsPerCut = 150_000
+const rowsPerCut = 250_000
 const bytesPerCut = 24_000_000
 
 /** Cuts written side by side; each has its own buffers, so their number is what bounds the memory. */

@@ -20,6 +20,12 @@ const partColumns: readonly (readonly [string, string])[] = [
 
 const partFormat = 'FORMAT parquet, ROW_GROUP_SIZE 20480'
 
+/** Requests `[fromRequest, toRequest)` of a lane. */
+interface RequestRange {
+  fromRequest: number
+  toRequest: number
+}
+
 interface PartDeps {
   engine: Engine
   layout: Layout
@@ -44,8 +50,11 @@ export async function writePart(
       } finally {
         appender.closeSync()
       }
-      const typed = partColumns.map(([column, type]) => `CAST(${column} AS ${type}) AS ${column}`)
-      await copyPart(connection, `SELECT ${typed.join(', ')} FROM part`, path)
+      await copyPart(
+        connection,
+        `SELECT ${typed((column) => column)} FROM part ORDER BY request_no, from_ordinal`,
+        path,
+      )
     }),
   )
 }
@@ -76,50 +85,56 @@ export async function writeUnsent(
   { engine, layout }: PartDeps,
   part: PartName,
   attempt: string,
-  ranges: readonly { fromRequest: number; toRequest: number }[],
+  ranges: readonly RequestRange[],
   facts: { at: string; reason: string },
 ): Promise<void> {
-  const folder = layout.plan(part.deliveryId, attempt)
+  const { lane } = part
+  const paths = await laneFiles(layout.plan(part.deliveryId, attempt), lane)
+  const wanted = ranges.map(
+    ({ fromRequest, toRequest }) => `(request_no >= ${fromRequest} AND request_no < ${toRequest})`,
+  )
+  const isWanted = wanted.join(' OR ') || 'false'
+  // A push request is one row of the plan, and in order there; only a multicast has ordinals to gather.
+  const requests = {
+    push: `SELECT request_no, 1 AS size FROM ${parquet(paths)} WHERE ${isWanted}`,
+    multicast: `SELECT request_no, count(*) AS size FROM ${parquet(paths)} WHERE ${isWanted}
+      GROUP BY request_no ORDER BY request_no`,
+  }
+  const values: Readonly<Record<string, string>> = {
+    from_ordinal: '0',
+    to_ordinal: 'size',
+    outcome: `'unsent'`,
+    line_request_id: 'NULL',
+    retry_key: 'NULL',
+    outcome_at: text(facts.at),
+    reason: text(facts.reason),
+    lane: text(lane),
+  }
+  const rows =
+    paths.length === 0
+      ? emptyPart()
+      : `SELECT ${typed((column) => values[column] ?? column)} FROM (${requests[lane]})`
   await placeFile(layout.part(part), (path) =>
-    engine.heavy(async (connection) => {
-      const columns = partColumns.map(([column, type]) => `${column} ${type}`)
-      await run(connection, `CREATE TEMP TABLE part (${columns.join(', ')})`)
-      try {
-        for (const { fromRequest, toRequest } of ranges) {
-          const paths = await laneFiles(folder, part.lane, fromRequest, toRequest)
-          if (paths.length === 0) continue
-          // A push request is one row of the plan; only a multicast has ordinals to gather.
-          const range = `request_no >= ${fromRequest} AND request_no < ${toRequest}`
-          const requests =
-            part.lane === 'push'
-              ? `SELECT request_no, 1 AS size FROM ${parquet(paths)} WHERE ${range}`
-              : `SELECT request_no, count(*) AS size FROM ${parquet(paths)} WHERE ${range} GROUP BY request_no`
-          await run(
-            connection,
-            `INSERT INTO part SELECT request_no, 0, size, 'unsent', NULL, NULL,
-               CAST(${text(facts.at)} AS TIMESTAMP WITH TIME ZONE), ${text(facts.reason)}, ${text(part.lane)}
-             FROM (${requests})`,
-          )
-        }
-        await copyPart(connection, 'SELECT DISTINCT * FROM part', path)
-      } finally {
-        await run(connection, 'DROP TABLE part')
-      }
-    }),
+    engine.heavy((connection) => copyPart(connection, rows, path)),
   )
 }
 
 async function copyPart(connection: DuckDBConnection, rows: string, path: string): Promise<void> {
-  await run(
-    connection,
-    `COPY (${rows} ORDER BY request_no, from_ordinal) TO ${text(path)} (${partFormat})`,
-  )
+  await run(connection, `COPY (${rows}) TO ${text(path)} (${partFormat})`)
 }
 
-/** All parts of a delivery as one relation with the columns of `OutcomeRow`; empty where there are none. */
+/** All parts of a delivery as one relation; empty where there are none. */
 export async function partsRelation(layout: Layout, deliveryId: string): Promise<string> {
   const paths = await filesIn(layout.parts(deliveryId), '.parquet')
-  if (paths.length > 0) return parquet(paths)
-  const columns = partColumns.map(([column, type]) => `CAST(NULL AS ${type}) AS ${column}`)
-  return `(SELECT ${columns.join(', ')} WHERE false)`
+  return paths.length > 0 ? parquet(paths) : `(${emptyPart()})`
+}
+
+function emptyPart(): string {
+  return `SELECT ${typed(() => 'NULL')} WHERE false`
+}
+
+function typed(valueOf: (column: string) => string): string {
+  return partColumns
+    .map(([column, type]) => `CAST(${valueOf(column)} AS ${type}) AS ${column}`)
+    .join(', ')
 }
