@@ -1,6 +1,6 @@
 // The end of a delivery: everybody gets an outcome, plan and outcomes are compared, the log is made.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cancellationSignal, heartbeat, log } from '@temporalio/activity'
+import { cancellationSignal, log } from '@temporalio/activity'
 import { batchOf, type Lane, lanes, requestsOf } from '../domain/lane.ts'
 import {
   isFinal,
@@ -9,12 +9,13 @@ import {
   mayHaveBeenAccepted,
 } from '../domain/ledger.ts'
 import { type Account, addsUp } from '../domain/outcome.ts'
+import { beating } from './beating.ts'
 import { createPartWriter } from './pages.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 
 /** Page name of the parts that hold what no page resolved. */
 const restPage = 'rest'
-const heartbeatEveryMs = 2_000
+const neverReachedPage = 'never-reached'
 const napMs = 1_000
 
 export function createCloseActivities(
@@ -80,13 +81,21 @@ export function createCloseActivities(
     return ranges
   }
 
-  async function beating<T>(work: () => Promise<T>): Promise<T> {
-    const beat = setInterval(() => heartbeat(), heartbeatEveryMs)
-    try {
-      return await work()
-    } finally {
-      clearInterval(beat)
-    }
+  /** The parts that a cancel leaves: what no page resolved, and whom no attempt ever reached. */
+  async function writeClosingParts(
+    lane: Lane,
+    { deliveryId, round }: { deliveryId: string; round: number },
+    facts: { attempt: string; laneRequests: number; attempted: number[]; why: string },
+  ): Promise<void> {
+    await writePart({ deliveryId, lane, round, page: restPage }, facts.attempted)
+    const ranges = neverReached(lane, facts.laneRequests, facts.attempted)
+    if (ranges.length === 0) return
+    await warehouse.writeUnsent(
+      { deliveryId, lane, round, page: neverReachedPage },
+      facts.attempt,
+      ranges,
+      { at: new Date(now()).toISOString(), reason: facts.why },
+    )
   }
 
   return {
@@ -110,15 +119,7 @@ export function createCloseActivities(
           const attempted = await store.ledger.attempted(deliveryId, lane)
           for (const batchNo of await store.ledger.unresolved(deliveryId, lane))
             await closeBatch(deliveryId, lane, batchNo, facts)
-          await writePart({ deliveryId, lane, round, page: restPage }, attempted)
-          const ranges = neverReached(lane, laneRequests, attempted)
-          if (ranges.length > 0)
-            await warehouse.writeUnsent(
-              { deliveryId, lane, round, page: 'never-reached' },
-              plan.attempt,
-              ranges,
-              { at: new Date(now()).toISOString(), reason: why },
-            )
+          await writeClosingParts(lane, input, { ...facts, attempted })
         }
       })
     },
@@ -127,7 +128,12 @@ export function createCloseActivities(
      * Compares plan and outcomes in the warehouse. Where a part is missing, all are made again from the ledger
      * once; where plan and outcomes still differ it fails, for a delivery must not end with a false account.
      */
-    async reconcile(input: { deliveryId: string; closingRound: number }): Promise<Account> {
+    async reconcile(input: {
+      deliveryId: string
+      closingRound: number
+      /** Why the ledger was closed before everybody had an answer; null where it was not. */
+      closedBecause: string | null
+    }): Promise<Account> {
       const { deliveryId } = input
       return beating(async () => {
         const plan = await store.plans.find(deliveryId)
@@ -141,11 +147,18 @@ export function createCloseActivities(
           })
           for (const page of await store.plans.pages(deliveryId))
             await writePart({ ...page, deliveryId, page: `${page.pageNo}` }, page.batches)
-          for (const lane of lanes)
-            await writePart(
-              { deliveryId, lane, round: input.closingRound, page: restPage },
-              await store.ledger.attempted(deliveryId, lane),
-            )
+          if (input.closedBecause !== null)
+            for (const lane of lanes)
+              await writeClosingParts(
+                lane,
+                { deliveryId, round: input.closingRound },
+                {
+                  attempt: plan.attempt,
+                  laneRequests: plan.requests[lane],
+                  attempted: await store.ledger.attempted(deliveryId, lane),
+                  why: input.closedBecause,
+                },
+              )
           result = await warehouse.reconcile(deliveryId, plan.attempt)
         }
         if (!result.isExact || !addsUp(result.account)) {

@@ -1,8 +1,9 @@
 // `freezeAudience`: turns the segment into the one plan of a delivery, however often it is tried.
 import { randomUUID } from 'node:crypto'
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity'
+import { activityInfo, cancellationSignal } from '@temporalio/activity'
 import { type Lane } from '../domain/lane.ts'
 import { SegmentRefused } from '../warehouse/port.ts'
+import { beating } from './beating.ts'
 import { type ActivityDeps } from './ports.ts'
 
 export type FreezeResult =
@@ -14,8 +15,6 @@ export type FreezeResult =
     }
   /** The segment can't be used; nothing was sent and nothing will be. */
   | { kind: 'refused'; why: string }
-
-const heartbeatEveryMs = 2_000
 
 export function createFreezeActivities({
   store,
@@ -41,9 +40,8 @@ export function createFreezeActivities({
 
   return {
     async freezeAudience({ deliveryId }: { deliveryId: string }): Promise<FreezeResult> {
-      const beat = setInterval(() => heartbeat(), heartbeatEveryMs)
       try {
-        const { requests, recipients } = await planOf(deliveryId)
+        const { requests, recipients } = await beating(() => planOf(deliveryId))
         return {
           kind: 'frozen',
           planned: recipients.multicast + recipients.push,
@@ -53,8 +51,6 @@ export function createFreezeActivities({
       } catch (error) {
         if (error instanceof SegmentRefused) return { kind: 'refused', why: error.message }
         throw error
-      } finally {
-        clearInterval(beat)
       }
     },
   }

@@ -5,6 +5,7 @@ import { isFinal, pieceOf } from '../domain/ledger.ts'
 import { batchesPerPage } from '../domain/plan.ts'
 import { type LedgerBatch } from '../store/ledger.ts'
 import { type OutcomeRow } from '../warehouse/port.ts'
+import { beating } from './beating.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 
 export interface PageKey {
@@ -92,36 +93,42 @@ export function createPageActivities(
   return {
     /** The page's batches, and the gate as it is now. */
     async openPage(key: PageKey): Promise<{ batches: number[]; gate: Gate }> {
-      const [page, delivery] = await Promise.all([find(key), store.deliveries.find(key.deliveryId)])
+      const [page, delivery] = await beating(() =>
+        Promise.all([find(key), store.deliveries.find(key.deliveryId)]),
+      )
       if (!delivery) throw new Error(`There is no delivery ${key.deliveryId}.`)
       return { batches: page.batches, gate: delivery.gate }
     },
 
     async recordPage(key: PageKey): Promise<void> {
-      const page = await find(key)
-      await writePart({ ...key, page: `${key.pageNo}` }, page.batches)
+      await beating(async () => {
+        const page = await find(key)
+        await writePart({ ...key, page: `${key.pageNo}` }, page.batches)
+      })
     },
 
     async countPages(input: { deliveryId: string; round: number }): Promise<Record<Lane, number>> {
-      return store.plans.pageCounts(input.deliveryId, input.round)
+      return beating(() => store.plans.pageCounts(input.deliveryId, input.round))
     },
 
     /** Makes pages of the batches in which somebody has no outcome yet; how many batches these are. */
     async planRound(input: { deliveryId: string; round: number }): Promise<{ batches: number }> {
-      let count = 0
-      for (const lane of lanes) {
-        const batches = await store.ledger.unresolved(input.deliveryId, lane)
-        count += batches.length
-        const pages = []
-        for (let from = 0; from < batches.length; from += batchesPerPage)
-          pages.push({
-            lane,
-            pageNo: pages.length,
-            batches: batches.slice(from, from + batchesPerPage),
-          })
-        await store.plans.addRound(input.deliveryId, input.round, pages)
-      }
-      return { batches: count }
+      return beating(async () => {
+        let count = 0
+        for (const lane of lanes) {
+          const batches = await store.ledger.unresolved(input.deliveryId, lane)
+          count += batches.length
+          const pages = []
+          for (let from = 0; from < batches.length; from += batchesPerPage)
+            pages.push({
+              lane,
+              pageNo: pages.length,
+              batches: batches.slice(from, from + batchesPerPage),
+            })
+          await store.plans.addRound(input.deliveryId, input.round, pages)
+        }
+        return { batches: count }
+      })
     },
   }
 }

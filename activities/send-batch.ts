@@ -1,7 +1,8 @@
 // `sendBatch`: the one activity that calls LINE with messages; any number of repeats reach nobody twice.
-import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity'
+import { activityInfo, cancellationSignal, log } from '@temporalio/activity'
 import { type Gate } from '../domain/delivery.ts'
 import { type Lane, requestsOf } from '../domain/lane.ts'
+import { beating } from './beating.ts'
 import { openBatchBook } from './batch-book.ts'
 import { callPieces } from './call-pieces.ts'
 import { createPermitQueue } from './permit-queue.ts'
@@ -29,7 +30,6 @@ export type SendBatchResult =
 
 /** One attempt works at most so long, so that no worker holds a batch for ever. */
 const attemptMs = 30_000
-const heartbeatEveryMs = 1_000
 
 export function createSendActivities(
   deps: Pick<
@@ -41,73 +41,74 @@ export function createSendActivities(
   const contextOf = createDeliveryContexts(deps)
   const inTurn = createPermitQueue()
 
+  async function attempt(input: SendBatchInput): Promise<SendBatchResult> {
+    const { deliveryId, lane, batchNo, round } = input
+    const stopBy = now() + attemptMs
+    const context = await contextOf(deliveryId)
+    const { plan } = context
+    const range = requestsOf(lane, batchNo, plan.requests[lane])
+    const planned = await warehouse.readRequests({
+      deliveryId,
+      attempt: plan.attempt,
+      lane,
+      ...range,
+    })
+    const batch = renderBatch(planned, context.template)
+    // Written before the first call: no row, no call.
+    const begun = await store.ledger.beginAttempt({
+      deliveryId,
+      lane,
+      batchNo,
+      round,
+      planAttempt: plan.attempt,
+      bodyDigest: batch.digest,
+      recipients: batch.recipients,
+    })
+    const book = openBatchBook({
+      batch,
+      round,
+      records: begun.records,
+      attemptNo: begun.attemptNo,
+      firstCallAgeMs: begun.firstCallAgeMs,
+      earlierCallsEndInMs: begun.earlierCallsEndInMs,
+      now,
+    })
+    const stopped = await callPieces({
+      ...deps,
+      inTurn,
+      input,
+      context,
+      batch,
+      book,
+      attemptNo: begun.attemptNo,
+      stopBy,
+      cancelled: cancellationSignal(),
+    })
+    if (stopped.kind !== 'finished') return stopped
+    return {
+      kind: 'finished',
+      finalRecipients: book.finalRecipients(),
+      unresolvedRequests: book.unresolvedRequests(),
+    }
+  }
+
   return {
     async sendBatch(input: SendBatchInput): Promise<SendBatchResult> {
-      const { deliveryId, lane, batchNo, round } = input
-      const stopBy = now() + attemptMs
-      const beat = setInterval(() => heartbeat(), heartbeatEveryMs)
       try {
-        const context = await contextOf(deliveryId)
-        const { plan } = context
-        const range = requestsOf(lane, batchNo, plan.requests[lane])
-        const planned = await warehouse.readRequests({
-          deliveryId,
-          attempt: plan.attempt,
-          lane,
-          ...range,
-        })
-        const batch = renderBatch(planned, context.template)
-        // Written before the first call: no row, no call.
-        const begun = await store.ledger.beginAttempt({
-          deliveryId,
-          lane,
-          batchNo,
-          round,
-          planAttempt: plan.attempt,
-          bodyDigest: batch.digest,
-          recipients: batch.recipients,
-        })
-        const book = openBatchBook({
-          batch,
-          round,
-          records: begun.records,
-          attemptNo: begun.attemptNo,
-          firstCallAgeMs: begun.firstCallAgeMs,
-          earlierCallsEndInMs: begun.earlierCallsEndInMs,
-          now,
-        })
-        const stopped = await callPieces({
-          ...deps,
-          inTurn,
-          input,
-          context,
-          batch,
-          book,
-          attemptNo: begun.attemptNo,
-          stopBy,
-          cancelled: cancellationSignal(),
-        })
-        if (stopped.kind !== 'finished') return stopped
-        return {
-          kind: 'finished',
-          finalRecipients: book.finalRecipients(),
-          unresolvedRequests: book.unresolvedRequests(),
-        }
+        return await beating(() => attempt(input))
       } catch (error) {
         if (!(error instanceof Error && error.name === 'BodiesDiffer')) throw error
         log.error('A batch renders differently than at its first attempt', {
-          lane,
-          batchNo,
+          lane: input.lane,
+          batchNo: input.batchNo,
           attempt: activityInfo().attempt,
         })
-        const moved = await store.deliveries.moveGate(deliveryId, 'paused', {
+        const moved = await store.deliveries.moveGate(input.deliveryId, 'paused', {
           by: 'LFM',
           why: error.message,
         })
         if (!moved) throw error
         return { kind: 'held', gate: moved.delivery.gate }
-      } finally {
-        clearInterval(beat)
       }
     },
   }

@@ -6,18 +6,6 @@ import { type ApiDeps } from './deps.ts'
 import { Problem } from './problem.ts'
 import { inspectSegment } from './segment-check.ts'
 
-/** Deliveries of one campaign that are searched for the occurrence before the segment is looked at. */
-const searched = 1_000
-
-async function findOccurrence(
-  { store }: ApiDeps,
-  campaignId: string,
-  occurrence: string,
-): Promise<Delivery | undefined> {
-  const deliveries = await store.deliveries.list({ campaignId, limit: searched })
-  return deliveries.find((delivery) => delivery.occurrence === occurrence)
-}
-
 async function requireUsableSegment(deps: ApiDeps, campaign: Campaign): Promise<void> {
   const { store } = deps
   const [segment, content] = await Promise.all([
@@ -50,7 +38,7 @@ export async function startDelivery(
   if (!campaign) throw new Problem('not-found', `There is no campaign ${campaignId}.`)
 
   // A repeated request is answered with what it made, even if the segment has become unusable since.
-  const found = await findOccurrence(deps, campaignId, occurrence)
+  const found = await store.deliveries.findOccurrence(campaignId, occurrence)
   if (!found) await requireUsableSegment(deps, campaign)
   const started = found
     ? { delivery: found, isNew: false }

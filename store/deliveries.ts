@@ -60,6 +60,7 @@ export interface Deliveries {
     at: Date
   }): Promise<{ delivery: Delivery; isNew: boolean } | undefined>
   find(id: string): Promise<Delivery | undefined>
+  findOccurrence(campaignId: string, occurrence: string): Promise<Delivery | undefined>
   list(filter: { campaignId?: string | undefined; limit: number }): Promise<Delivery[]>
   /** Deliveries that have not ended. */
   listOpen(): Promise<Delivery[]>
@@ -172,13 +173,17 @@ export function createDeliveries(db: Db): Deliveries {
         await deliveries.addEvent(made.id, 'started', { by })
         return { delivery: read(made), isNew: true }
       }
-      const found = await db
+      const found = await deliveries.findOccurrence(campaignId, occurrence)
+      return found && { delivery: found, isNew: false }
+    },
+    async findOccurrence(campaignId, occurrence) {
+      const row = await db
         .selectFrom('delivery')
         .selectAll()
         .where('campaign_id', '=', campaignId)
         .where('occurrence', '=', occurrence)
         .executeTakeFirst()
-      return found && { delivery: read(found), isNew: false }
+      return row && read(row)
     },
     async find(id) {
       const row = await db

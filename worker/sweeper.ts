@@ -1,6 +1,10 @@
 // Starts deliveries whose workflow was never started, and shows those whose workflow is gone.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Client, WorkflowNotFoundError } from '@temporalio/client'
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client'
 import { type Logger } from 'pino'
 import { type Delivery, type Deliveries } from '../store/deliveries.ts'
 import { type Channels } from '../store/channels.ts'
@@ -48,6 +52,9 @@ export function startSweeper(options: {
       taskQueue: deliveryQueue,
       args: [input],
       workflowIdConflictPolicy: 'USE_EXISTING',
+      // One that ran and ended must not run again, whatever its row still says.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      staticSummary: `campaign ${delivery.campaignId}`,
       priority: { priorityKey: delivery.priority },
       typedSearchAttributes: [
         { key: campaignAttribute, value: delivery.campaignId },
@@ -56,6 +63,15 @@ export function startSweeper(options: {
       ],
     })
     log.info({ deliveryId: delivery.id }, 'started a delivery that had no workflow')
+  }
+
+  async function startUnlessEnded(delivery: Delivery): Promise<void> {
+    try {
+      await start(delivery)
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+      await deliveries.setInterrupted(delivery.id, true)
+    }
   }
 
   async function isRunning(delivery: Delivery): Promise<boolean> {
@@ -72,7 +88,7 @@ export function startSweeper(options: {
     for (const delivery of await deliveries.listOpen()) {
       if (options.now() - delivery.createdAt.getTime() < youngMs) continue
       const runs = await isRunning(delivery)
-      if (!runs && delivery.phase === 'starting') await start(delivery)
+      if (!runs && delivery.phase === 'starting') await startUnlessEnded(delivery)
       // Read again: it may have ended since the list was made, and then nothing is set.
       else await deliveries.setInterrupted(delivery.id, !runs)
     }

@@ -41,6 +41,9 @@ export interface RunningWorker {
   shutdown(): Promise<void>
 }
 
+/** Freezing, recording and reconciling are begun again by the next worker: they are not waited for long. */
+const sharedGraceMs = 2_000
+
 /** Workflows kept in memory; one more costs a replay of 600-1,200 events when it is next needed. */
 const cachedWorkflows = 100
 
@@ -69,8 +72,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     maxEagerActivityReservationsPerWorkflowTask: 0,
     // What a killed worker's sticky queue costs every workflow it held; the default is 10 s.
     stickyQueueScheduleToStartTimeout: '3s',
-    shutdownGraceTime: deps.graceMs,
-    shutdownForceTime: deps.graceMs + 5_000,
+    shutdownGraceTime: sharedGraceMs,
+    shutdownForceTime: 2 * sharedGraceMs,
   })
   const running = worker.run().catch((error: unknown) => {
     deps.onFatal(error instanceof Error ? error : new Error(String(error)))

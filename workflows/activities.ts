@@ -11,10 +11,10 @@ import { deliveryQueue, laneQueue } from './queues.ts'
 /** Retries have no end: a store or a LINE that is away comes back, and a delivery waits for it. */
 const patient = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' } as const
 
-/** Store and Temporal only: short. */
+/** Store, Temporal and LINE's quota only: short, so that a worker killed in one costs little. */
 export const operate = proxyActivities<OperateActivities>({
   taskQueue: deliveryQueue,
-  startToCloseTimeout: '30s',
+  startToCloseTimeout: '10s',
   retry: patient,
 })
 
@@ -22,13 +22,15 @@ export const operate = proxyActivities<OperateActivities>({
 export const audience = proxyActivities<FreezeActivities & CloseActivities>({
   taskQueue: deliveryQueue,
   startToCloseTimeout: '2h',
-  heartbeatTimeout: '15s',
+  heartbeatTimeout: '10s',
   retry: patient,
 })
 
+/** Reading and writing what a page is made of; a part of 100,000 outcomes takes about a second. */
 export const pages = proxyActivities<PageActivities>({
   taskQueue: deliveryQueue,
-  startToCloseTimeout: '2m',
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '5s',
   retry: patient,
 })
 

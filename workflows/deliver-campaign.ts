@@ -89,10 +89,12 @@ async function freeze(
   if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
   const frozen = await audience.freezeAudience({ deliveryId })
   if (frozen.kind === 'refused') return { state: 'failed before send', reason: frozen.why }
+  if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
   const problem = await operate.checkQuota({ deliveryId, planned: frozen.planned })
   if (problem !== null) await gate.move('paused', { by: 'LFM', why: problem })
   await operate.prepareQueues({ deliveryId })
   await gate.passed()
+  if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
   return {
     gate: gate.current(),
     planned: frozen.planned,
@@ -151,11 +153,12 @@ async function reconcile(
 ): Promise<DeliveryResult> {
   const { deliveryId } = input
   const wasCancelled = gate.isCancelled()
-  if (wasCancelled)
-    await audience.closeLedger({ deliveryId, round: closingRound, why: `Cancelled: ${gate.why()}` })
+  const closedBecause = wasCancelled ? `Cancelled: ${gate.why()}` : null
+  if (closedBecause !== null)
+    await audience.closeLedger({ deliveryId, round: closingRound, why: closedBecause })
   showState('reconciling')
   await operate.setPhase({ deliveryId, phase: 'reconciling' })
-  const account = await audience.reconcile({ deliveryId, closingRound })
+  const account = await audience.reconcile({ deliveryId, closingRound, closedBecause })
   await audience.materialiseLog({ deliveryId })
   if (wasCancelled) return end(input, 'cancelled during send', account, gate.why())
   return end(input, account.accepted === account.planned ? 'done' : 'done with failures', account)

@@ -29,7 +29,7 @@ function aBatch(options: {
   }
   const pauses: string[] = []
   const recipients = planned.reduce((sum, { userIds }) => sum + userIds.length, 0)
-  const { sendBatch } = createSendActivities({
+  const activities = createSendActivities({
     store: {
       ledger,
       deliveries: {
@@ -78,7 +78,11 @@ function aBatch(options: {
     draining,
     recipients,
     renderOtherwise: (other: MessageTemplate) => (template = other),
-    run: (round = 0) => new MockActivityEnvironment().run(sendBatch, { ...input, round }),
+    run: (round = 0) =>
+      new MockActivityEnvironment().run(
+        (batch: Parameters<typeof activities.sendBatch>[0]) => activities.sendBatch(batch),
+        { ...input, round },
+      ),
     outcomes() {
       const sums: Record<string, number> = {}
       for (const record of Object.values(ledger.records))

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describeWarehouse } from '../../warehouse/conformance.ts'
 import {
-  describeWarehouse,
   userId,
   type TableRow,
   type WarehouseUnderTest,
-} from '../../warehouse/conformance.ts'
+} from '../../warehouse/conformance/under-test.ts'
 import { createDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts'
 import { SegmentRefused, type OutcomeRow, type Warehouse } from '../../warehouse/port.ts'
 

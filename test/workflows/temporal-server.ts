@@ -42,18 +42,21 @@ export async function startDelivery(
   // Lane queues are named by channel: one for each delivery, so that no test serves another's batches.
   const channel = `${lineChannelId}${Math.floor(Math.random() * 1e9)}`
   const base = { connection: env.nativeConnection, shutdownGraceTime: 1_000 }
-  const { sendBatch, ...others } = activities
   const workers = await Promise.all([
     Worker.create({
       ...base,
       taskQueue: deliveryQueue,
       workflowBundle: { codePath: bundlePath },
-      activities: others,
+      activities,
       // Every workflow task replays from the start, so nothing rests on what a worker has in memory.
       maxCachedWorkflows: 0,
     }),
     ...lanes.map((lane) =>
-      Worker.create({ ...base, taskQueue: laneQueue(channel, lane), activities: { sendBatch } }),
+      Worker.create({
+        ...base,
+        taskQueue: laneQueue(channel, lane),
+        activities,
+      }),
     ),
   ])
   const running = Promise.all(workers.map((worker) => worker.run()))
