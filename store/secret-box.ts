@@ -22,9 +22,9 @@ export function createSecretBox(key: Buffer): SecretBox {
     },
     open(sealed) {
       const bytes = Buffer.from(sealed.replace(/^v1\./, ''), 'base64')
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, nonceBytes))
-      decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes))
       try {
+        const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, nonceBytes))
+        decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes))
         return (
           decipher.update(bytes.subarray(nonceBytes + tagBytes)).toString('utf8') +
           decipher.final('utf8')

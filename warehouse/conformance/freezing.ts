@@ -1,7 +1,7 @@
 // Facts about freezing: one plan, numbered the same on every engine.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { lanes, recipientsPerMulticast } from '../../domain/lane.ts'
+import { lanes, recipientsPerMulticast, type Lane } from '../../domain/lane.ts'
 import { SegmentRefused } from '../port.ts'
 import { userId, type Facts, type TableRow } from './under-test.ts'
 
