@@ -1,7 +1,7 @@
 // Runs the API: reads the settings, opens the parts, listens, and closes everything in order.
 import { hostname } from 'node:os'
 import { pino } from 'pino'
-import { ConfigRefused, readApiConfig } from '../config/env.ts'
+import { loadDotEnv, ConfigRefused, readApiConfig } from '../config/env.ts'
 import { createLine } from '../line/client.ts'
 import { requireCurrentSchema, SchemaMismatch } from '../store/migrate.ts'
 import { createStore } from '../store/store.ts'
@@ -14,6 +14,7 @@ import { shutDownOnSignal } from './shutdown.ts'
 import { createDeliveryWorkflows } from './temporal.ts'
 
 async function main(): Promise<void> {
+  loadDotEnv()
   const config = readApiConfig()
   const log = pino({ level: config.logLevel, base: null })
   const databaseUrl = config.databaseUrl.reveal()

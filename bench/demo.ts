@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MultiBar } from 'cli-progress'
-import { ConfigRefused, readSettings } from '../config/env.ts'
+import { ConfigRefused, loadDotEnv, readSettings } from '../config/env.ts'
 import {
   createCampaign,
   createChannel,
@@ -15,6 +15,8 @@ import {
   waitFor,
 } from './deliveries.ts'
 import { openLaptop } from './laptop.ts'
+
+loadDotEnv()
 
 const { values } = parseArgs({
   options: {

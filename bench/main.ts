@@ -1,10 +1,12 @@
 // `npm run bench -- <name>`: what we claim, measured; one JSON object with its conditions as the last line.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readSettings } from '../config/env.ts'
+import { loadDotEnv, readSettings } from '../config/env.ts'
 import { deliver, memory } from './deliver.ts'
 import { kill } from './kill.ts'
 import { pause } from './pause.ts'
+
+loadDotEnv()
 
 const help = `npm run bench -- <name> [--recipients N] [--seed N]
 

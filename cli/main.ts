@@ -1,6 +1,6 @@
 // lfm: everything that an operator does, over the API.
 import { Command, CommanderError } from 'commander'
-import { ConfigRefused } from '../config/env.ts'
+import { ConfigRefused, loadDotEnv } from '../config/env.ts'
 import { addCampaignCommands } from './campaign.ts'
 import { addChannelCommands } from './channel.ts'
 import { type Problem } from './api-types.ts'
@@ -80,6 +80,7 @@ process.stdout.on('error', (error: Error) => {
 
 const program = createProgram()
 try {
+  loadDotEnv()
   await program.parseAsync()
 } catch (error) {
   process.exitCode = report(error, program.opts<{ json?: boolean }>().json ?? false)

@@ -71,6 +71,18 @@ export interface ApiConfig extends Config {
 
 type Environment = Record<string, string | undefined>
 
+/**
+ * Takes over the settings of a `.env` file in the working directory, for a program that a person starts; what the
+ * environment has already stays. (`node --env-file-if-exists` would do the same, and say so on every start without one.)
+ */
+export function loadDotEnv(): void {
+  try {
+    process.loadEnvFile()
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+}
+
 /** An empty value counts as none, as `NAME=` in a .env file is meant. */
 function filled(env: Environment): Record<string, string> {
   const entries = Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : []))

@@ -1,6 +1,7 @@
 // `npm start`: starts all parts, prints where they are, and stops them in order on Ctrl-C.
 import { join } from 'node:path'
 import { keptSecrets } from '../config/data-folder.ts'
+import { loadDotEnv } from '../config/env.ts'
 import { type Embedded, startEmbedded } from './start.ts'
 
 const say = (line: string) => console.log(line)
@@ -49,6 +50,7 @@ function announce({ addresses, dataDir }: Embedded): void {
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
 
 try {
+  loadDotEnv()
   embedded = await startEmbedded({ onLog: say, signal: starting.signal })
   if (stoppingSince === undefined) announce(embedded)
   else await embedded.stop()

@@ -10,6 +10,8 @@ const host = process.env.LFM_SIMULATOR_HOST ?? '127.0.0.1'
 function stopOnSignals(simulator: Simulator) {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => void simulator.close().then(() => process.exit(0)))
+  // Forked, and the parent was killed: nobody else would stop this process.
+  process.once('disconnect', () => void simulator.close().then(() => process.exit(0)))
 }
 
 function explain(error: unknown, port: number): string {

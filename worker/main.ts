@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Connection } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { type Logger, pino } from 'pino'
-import { type Config, ConfigRefused, readConfig } from '../config/env.ts'
+import { loadDotEnv, type Config, ConfigRefused, readConfig } from '../config/env.ts'
 import { createLine } from '../line/client.ts'
 import { installLineDispatcher } from '../line/dispatcher.ts'
 import { createMessageTemplate } from '../line/message-template.ts'
@@ -122,6 +122,7 @@ async function run(config: Config, log: Logger): Promise<void> {
 }
 
 try {
+  loadDotEnv()
   const config = readConfig()
   await run(config, pino({ level: config.logLevel, base: null }))
 } catch (error) {

@@ -1,8 +1,9 @@
 // `npm run migrate`: brings the database to this version's schema.
-import { ConfigRefused, readConfig } from '../config/env.ts'
+import { loadDotEnv, ConfigRefused, readConfig } from '../config/env.ts'
 import { migrate, SchemaMismatch } from '../store/migrate.ts'
 
 try {
+  loadDotEnv()
   const applied = await migrate(readConfig().databaseUrl.reveal())
   process.stdout.write(
     applied.length === 0 ? 'The schema is up to date.\n' : `Applied ${applied.join(', ')}.\n`,

@@ -34,7 +34,10 @@ test.skipIf(!isRoot)(
   },
 )
 
-test.skipIf(isRoot)('an ordinary user runs the installed binaries as it is', async () => {
-  const account = await postgresAccount(() => undefined)
-  expect(account.ids).toBeUndefined()
-})
+test.skipIf(isRoot)(
+  'an ordinary user runs the installed binaries as it is (needs to be run by one)',
+  async () => {
+    const account = await postgresAccount(() => undefined)
+    expect(account.ids).toBeUndefined()
+  },
+)
