@@ -58,7 +58,7 @@ export interface Ledger {
     calls: number,
     times: { deadlineMs: number; longestWaitMs: number; lifetimeMs: number },
   ): Promise<Permit>
-  /** Merges records into the batch's row; what was accepted stays accepted. */
+  /** Merges records into the batch's row; an outcome or a split gives way to nothing but an acceptance. */
   merge(batch: BatchKey, records: LedgerRecords): Promise<void>
   /** Sums of final outcomes so far; `planned` is left 0. */
   progress(deliveryId: string): Promise<Account>

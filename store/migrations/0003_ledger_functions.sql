@@ -52,6 +52,9 @@ begin
     return query select d.gate, 0::double precision, 0::double precision, d.gate_seq;
     return;
   end if;
+  -- A later attempt begins by updating this row: it has begun already, and is seen now, or it waits until the calls
+  -- under this permit are in calls_end_by.
+  perform 1 from batch b where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch for share;
   if exists (select 1 from batch_attempt a where a.delivery_id = p_delivery and a.lane = p_lane
       and a.batch_no = p_batch and a.attempt_no > p_attempt) then
     return query select 'superseded', 0::double precision, 0::double precision, d.gate_seq;
@@ -81,7 +84,9 @@ begin
     c.calls_per_second, d.gate_seq;
 end $$;
 
--- Merges records into a batch's row; what was accepted stays accepted, whoever else writes.
+-- Merges records into a batch's row, whoever else writes: what was accepted stays accepted, and an outcome or a split
+-- gives way to nothing but an acceptance. A cut-off attempt that reports late would else open again what its
+-- successor has split, and whole and part would both be called.
 create function merge_records(p_delivery uuid, p_lane text, p_batch integer, p_records jsonb)
 returns void language plpgsql as $$
 declare
@@ -91,7 +96,10 @@ begin
   select b.records into known from batch b
     where b.delivery_id = p_delivery and b.lane = p_lane and b.batch_no = p_batch for update;
   merged := known || p_records || coalesce(
-    (select jsonb_object_agg(r.key, r.value) from jsonb_each(known) r where r.value ->> 'state' = 'accepted'), '{}');
+    (select jsonb_object_agg(r.key, r.value) from jsonb_each(known) r
+      where r.value ->> 'state' = 'accepted'
+        or r.value ->> 'state' not in ('in-doubt', 'not-accepted')
+          and p_records -> r.key ->> 'state' is distinct from 'accepted'), '{}');
   update batch b set records = merged, updated_at = clock_timestamp(),
     (accepted, rejected, unknown, skipped, unsent) = (
       select coalesce(sum(r.recipients) filter (where r.state = 'accepted'), 0),

@@ -52,8 +52,12 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
     },
     merge: async (_batch, changes) => {
       if (ledger.isAway) throw new Error('The store is away.')
-      const accepted = Object.entries(ledger.records).filter(([, r]) => r.state === 'accepted')
-      Object.assign(ledger.records, structuredClone(changes), Object.fromEntries(accepted))
+      for (const [name, record] of Object.entries(structuredClone(changes))) {
+        const known = ledger.records[name]
+        const mayChange = !known || known.state === 'in-doubt' || known.state === 'not-accepted'
+        if (mayChange || (record.state === 'accepted' && known.state !== 'accepted'))
+          ledger.records[name] = record
+      }
     },
     holdLane: async () => undefined,
   }
