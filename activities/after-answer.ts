@@ -103,8 +103,17 @@ export function afterAnswer(
     case 'throttled':
     case 'not-connected':
       return tryAgain('not-accepted', answer.reason)
-    case 'in-doubt':
-      return tryAgain('in-doubt', answer.reason)
+    case 'in-doubt': {
+      // A new doubt: what was refused before it says nothing of this call.
+      const again = tryAgain('in-doubt', answer.reason)
+      return {
+        ...again,
+        changes: { [name]: { ...again.changes[name], refusals: 0 } as LedgerRecord },
+      }
+    }
+    case 'not-started':
+      // No try at all: nothing is counted.
+      return { changes: {}, next: { kind: 'again', afterMs: 0 } }
     case 'content-refused':
       return pause(`LINE refuses the content: ${answer.reason}`)
     case 'token-refused':

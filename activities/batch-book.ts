@@ -14,6 +14,9 @@ import { type RenderedBatch } from './rendered-batch.ts'
 /** LINE forgets a retry key after 24 h (LINE docs, "Retrying an API request"); an hour is kept as a margin. */
 export const keyUsableForMs = 23 * 3_600_000
 
+/** Most by which the clocks of two workers, or of one and PostgreSQL, are believed to differ. */
+const clockSkewMs = 600_000
+
 export interface OpenPiece {
   piece: Piece
   /** By `now()`; until then calls of an earlier attempt may be on the wire. */
@@ -32,8 +35,10 @@ export interface BatchBook {
   recordOf(piece: Piece): LedgerRecord
   /** Keeps a change in memory until it is merged. */
   change(changes: LedgerRecords): void
-  /** Changes since the last call of this; they count as merged only when the caller says so. */
+  /** Changes since the last call of this. */
   takeChanges(): LedgerRecords
+  /** Takes back changes that could not be merged; what has changed since stays as it is. */
+  putBack(taken: LedgerRecords): void
   /**
    * Notes every open record as settled by this attempt, which starts no further call: what LINE definitely
    * did not accept need not be taken as in doubt by the next attempt.
@@ -52,7 +57,7 @@ export function openBatchBook(options: {
   records: LedgerRecords
   round: number
   attemptNo: number
-  firstCallAgeMs: number
+  attemptAgesMs: readonly number[]
   earlierCallsEndInMs: number
   now: () => number
 }): BatchBook {
@@ -72,7 +77,6 @@ export function openBatchBook(options: {
     changed[name] = record
   }
 
-  const firstCallAt = new Date(openedAt - options.firstCallAgeMs).toISOString()
   for (const { requestNo, userIds, skippedBecause } of batch.requests.values()) {
     const whole = { requestNo, fromOrdinal: 0, toOrdinal: userIds.length, isSplit: false }
     const name = pieceName(whole)
@@ -92,10 +96,23 @@ export function openBatchBook(options: {
   }
   for (const [name, record] of records) {
     if (isFinal(record) || record.state === 'split') continue
-    const isInDoubt = !isFirstAttempt && mayHaveBeenAccepted(record, attemptNo - 1)
+    // What attempt k settled can first have been called again when attempt k + 1 began.
+    const nextBeganAt = openedAt - (options.attemptAgesMs[record.settledBy ?? 0] ?? 0)
+    // Its key was dead by then, and a new generation would have been recorded before its first call.
+    const isKeyUnused =
+      record.settledBy !== undefined &&
+      record.firstCallAt !== undefined &&
+      nextBeganAt - Date.parse(record.firstCallAt) > keyUsableForMs + clockSkewMs
+    const isInDoubt = !isFirstAttempt && mayHaveBeenAccepted(record, attemptNo - 1) && !isKeyUnused
     const current: LedgerRecord = record.round === round ? record : { ...record, round, calls: 0 }
     const known: LedgerRecord = isInDoubt
-      ? { firstCallAt, ...current, state: 'in-doubt', everInDoubt: true }
+      ? {
+          firstCallAt: new Date(nextBeganAt).toISOString(),
+          ...current,
+          state: 'in-doubt',
+          everInDoubt: true,
+          refusals: 0,
+        }
       : current
     records.set(name, known)
     if (isSpent(known)) continue
@@ -139,6 +156,9 @@ export function openBatchBook(options: {
       const taken = changed
       changed = {}
       return taken
+    },
+    putBack(taken) {
+      changed = { ...taken, ...changed }
     },
     settle() {
       for (const [name, record] of records)

@@ -72,9 +72,9 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       const changes = book.takeChanges()
       if (Object.keys(changes).length === 0) return
       try {
-        await ledger.merge({ deliveryId, lane, batchNo }, changes)
+        await ledger.merge({ deliveryId, lane, batchNo, attemptNo: options.attemptNo }, changes)
       } catch (error) {
-        book.change(changes)
+        book.putBack(changes)
         throw error
       }
     })
@@ -102,13 +102,17 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       })
       return { record, isCallable: false, isNew: false }
     }
-    const next: LedgerRecord = { ...record, generation: record.generation + 1, at }
-    delete next.firstCallAt
+    const next: LedgerRecord = {
+      ...record,
+      generation: record.generation + 1,
+      at,
+      firstCallAt: at,
+    }
     book.change({ [pieceName(piece)]: next })
     return { record: next, isCallable: true, isNew: true }
   }
 
-  async function call(piece: Piece, record: LedgerRecord): Promise<void> {
+  async function call(piece: Piece, record: LedgerRecord, startBy: number): Promise<void> {
     const request = batch.requests.get(piece.requestNo)
     if (!request || request.messagesJson === null)
       throw new Error(`Request ${lane}/${piece.requestNo} has no rendered messages.`)
@@ -118,13 +122,14 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       calls: (record.calls ?? 0) + 1,
       firstCallAt: record.firstCallAt ?? new Date(started).toISOString(),
     }
-    const answer = await line.send({
+    const sending = line.send({
       channel: {
         lineChannelId: context.channel.lineChannelId,
         channelSecret: context.channelSecret,
       },
       lane,
       to: request.userIds.slice(piece.fromOrdinal, piece.toOrdinal),
+      startBy: performance.now() + startBy - started,
       messagesJson: request.messagesJson,
       notificationDisabled: context.notificationDisabled,
       aggregationUnit: context.delivery.aggregationUnit,
@@ -135,6 +140,13 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
         ...(piece.isSplit && { fromOrdinal: piece.fromOrdinal, toOrdinal: piece.toOrdinal }),
         generation: record.generation,
       }),
+    })
+    const answer = await sending.catch((error: unknown) => {
+      // Whatever broke, the call may have gone out.
+      const at = new Date(now()).toISOString()
+      const inDoubt: LedgerRecord = { ...called, state: 'in-doubt', everInDoubt: true, at }
+      book.change({ [pieceName(piece)]: inDoubt })
+      throw error
     })
     const at = new Date(now()).toISOString()
     const { changes, next } = afterAnswer({ piece, record: called, answer, at }, line.deadlineMs)
@@ -157,8 +169,8 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     }
   }
 
-  function start(piece: Piece, record: LedgerRecord): void {
-    const running = call(piece, record)
+  function start(piece: Piece, record: LedgerRecord, startBy: number): void {
+    const running = call(piece, record, startBy)
       .catch((error: unknown) => {
         failure ??= asError(error)
       })
@@ -170,25 +182,25 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
   }
 
   /** Starts the permitted calls evenly over the time that they take at the lane's rate. */
-  async function spend(
-    permit: Permit & { answer: 'granted'; askedAt: number },
-    calls: number,
-  ): Promise<void> {
+  async function spend(permit: Permit & { answer: 'granted'; askedAt: number }): Promise<void> {
+    // Counted from before the permit was asked for, so never longer than PostgreSQL counts it.
     const firstAt = permit.askedAt + permit.startInMs
-    const pieces = book.take(calls)
+    const endsAt = Math.min(firstAt + permitLifetimeMs, options.stopBy)
+    const isOver = () => mustStop() || now() > endsAt
+    const pieces = book.take(permit.calls)
     for (const [i, { piece, notBefore }] of pieces.entries()) {
       const dueAt = firstAt + (i * 1_000) / permit.callsPerSecond
-      while (!mustStop() && now() < dueAt)
+      while (!isOver() && dueAt <= endsAt && now() < dueAt)
         await sleep(Math.min(Math.max(dueAt - now(), paceMs), napMs))
-      // Counted from before the permit was asked for, so never longer than PostgreSQL counts it.
-      const isOver = now() > firstAt + permitLifetimeMs || now() > options.stopBy
-      if (mustStop() || isOver) {
+      if (isOver() || dueAt > endsAt) {
         book.put(piece, notBefore)
         continue
       }
       const { record, isCallable, isNew } = withLiveKey(piece)
       if (isNew) await merge()
-      if (isCallable) start(piece, record)
+      if (!isCallable) continue
+      if (isOver()) book.put(piece, notBefore)
+      else start(piece, record, endsAt)
     }
   }
 
@@ -198,6 +210,8 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     return options.inTurn(`${lineChannelId}/${lane}`, async () => {
       for (;;) {
         const askedAt = now()
+        // Looked at before it asks: a permit that nobody may use is rate that is gone.
+        if (mustStop() || askedAt > options.stopBy) return { answer: 'wait', waitMs: 0, askedAt }
         const permit = await ledger.takePermit(
           { deliveryId, lane, batchNo, attemptNo: options.attemptNo, lineChannelId },
           calls,
@@ -207,8 +221,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
             lifetimeMs: permitLifetimeMs,
           },
         )
-        if (permit.answer !== 'wait' || mustStop() || askedAt > options.stopBy)
-          return { ...permit, askedAt }
+        if (permit.answer !== 'wait') return { ...permit, askedAt }
         await sleep(Math.max(paceMs, Math.min(permit.waitMs, napMs)))
       }
     })
@@ -232,7 +245,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       switch (permit.answer) {
         case 'granted':
           callsPerSecond = permit.callsPerSecond
-          await spend(permit, calls)
+          await spend(permit)
           break
         case 'wait':
           break

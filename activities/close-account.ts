@@ -18,6 +18,9 @@ const restPage = 'rest'
 const neverReachedPage = 'never-reached'
 const napMs = 1_000
 
+/** What comparing plan and outcomes came to. */
+export type Reconciled = { kind: 'exact'; account: Account } | { kind: 'differs'; why: string }
+
 export function createCloseActivities(
   deps: Pick<ActivityDeps, 'store' | 'warehouse' | 'now'> & { retryKey: MakeRetryKey },
 ) {
@@ -63,7 +66,7 @@ export function createCloseActivities(
       const closed: LedgerRecord = { ...record, state, round: facts.round, at }
       changes[name] = { ...closed, reason: record.reason ?? facts.why }
     }
-    await store.ledger.merge({ deliveryId, lane, batchNo }, changes)
+    await store.ledger.merge({ deliveryId, lane, batchNo, attemptNo: batch.attempts }, changes)
   }
 
   /** Runs of requests that no attempt ever reached. */
@@ -126,14 +129,14 @@ export function createCloseActivities(
 
     /**
      * Compares plan and outcomes in the warehouse. Where a part is missing, all are made again from the ledger
-     * once; where plan and outcomes still differ it fails, for a delivery must not end with a false account.
+     * once; where they still differ it says so, for a delivery must not end with a false account.
      */
     async reconcile(input: {
       deliveryId: string
       closingRound: number
       /** Why the ledger was closed before everybody had an answer; null where it was not. */
       closedBecause: string | null
-    }): Promise<Account> {
+    }): Promise<Reconciled> {
       const { deliveryId } = input
       return beating(async () => {
         const plan = await store.plans.find(deliveryId)
@@ -161,12 +164,12 @@ export function createCloseActivities(
               )
           result = await warehouse.reconcile(deliveryId, plan.attempt)
         }
-        if (!result.isExact || !addsUp(result.account)) {
-          throw new Error(
-            `The account of delivery ${deliveryId} does not add up: ${result.withoutOutcome} recipients without an outcome, ${result.outcomesWithoutRecipient} outcomes of nobody, ${result.withTwoOutcomes} recipients with two, ${result.doubledUserIds} user ids twice in the plan. See docs/runbook.md, "The account does not add up".`,
-          )
+        if (result.isExact && addsUp(result.account))
+          return { kind: 'exact', account: result.account }
+        return {
+          kind: 'differs',
+          why: `The account does not add up: ${result.withoutOutcome} recipients without an outcome, ${result.outcomesWithoutRecipient} outcomes of nobody, ${result.withTwoOutcomes} recipients with two, ${result.doubledUserIds} user ids twice in the plan. See docs/runbook.md.`,
         }
-        return result.account
       })
     },
 

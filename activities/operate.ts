@@ -22,6 +22,7 @@ export function createOperateActivities({
       to: Gate['position']
       by: string
       why: string
+      ifSeq?: number
     }): Promise<Gate> {
       const moved = await store.deliveries.moveGate(input.deliveryId, input.to, input)
       if (!moved) throw new Error(`There is no delivery ${input.deliveryId}.`)

@@ -69,7 +69,7 @@ export function createSendActivities(
       round,
       records: begun.records,
       attemptNo: begun.attemptNo,
-      firstCallAgeMs: begun.firstCallAgeMs,
+      attemptAgesMs: begun.attemptAgesMs,
       earlierCallsEndInMs: begun.earlierCallsEndInMs,
       now,
     })

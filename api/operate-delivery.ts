@@ -54,17 +54,20 @@ export async function holdDelivery(
 ): Promise<Operated> {
   const { store, workflows } = deps
   const position = operation === 'pause' ? 'paused' : 'cancelled'
-  const moved = await store.deliveries.moveGate(id, position, request)
+  const moved = await store.deliveries.moveGate(id, position, { ...request, isRaised: true })
   if (!moved) throw notFound(id)
   refuseEnded(moved.delivery)
   if (operation === 'pause') refuseCancelled(moved.delivery)
 
   // Told again where the gate stands there already: the first time Temporal may have been away.
-  const told = await workflows.tell(id, operation, request, tellMs).catch((error: unknown) => {
-    // The gate is closed; what the workflow lacks it reads there.
-    deps.log.error({ err: error, deliveryId: id, operation }, 'workflow not told')
-    return { kind: 'pending' } as const
-  })
+  const { seq } = moved.delivery.gate
+  const told = await workflows
+    .tell(id, operation, { ...request, seq }, tellMs)
+    .catch((error: unknown) => {
+      // The gate is closed; what the workflow lacks it reads there.
+      deps.log.error({ err: error, deliveryId: id, operation }, 'workflow not told')
+      return { kind: 'pending' } as const
+    })
   const temporal = told.kind === 'told' || told.kind === 'away' ? told.kind : 'pending'
   return { delivery: (await store.deliveries.find(id)) ?? moved.delivery, temporal }
 }
@@ -81,7 +84,12 @@ export async function resumeDelivery(
   const before = await requireDelivery(deps, id)
   refuseEnded(before)
   refuseCancelled(before)
-  const told = await deps.workflows.tell(id, 'resume', request, resumeMs)
+  const told = await deps.workflows.tell(
+    id,
+    'resume',
+    { ...request, seq: before.gate.seq },
+    resumeMs,
+  )
   const delivery = await requireDelivery(deps, id)
   if (told.kind === 'told') return { delivery, temporal: 'told' }
   refuseEnded(delivery)

@@ -20,7 +20,7 @@ export interface LineOptions {
   baseUrl: string
   /** Longest time of a send on the wire, retries after a 401 included. Default 10,000. */
   deadlineMs?: number
-  /** Most connections for sends. 2,000 push/s at 100 ms need about 200. Default 256. */
+  /** Most connections for sends. 2,000 push/s at 100 ms need about 200. Default 512. */
   connections?: number
   /** Default `LFM/<version>`. */
   userAgent?: string
@@ -37,7 +37,7 @@ const paths = {
  * that closes their sockets.
  */
 export function createLine(options: LineOptions): LinePort {
-  const { baseUrl, deadlineMs = 10_000, connections = 256, clock } = options
+  const { baseUrl, deadlineMs = 10_000, connections = 512, clock } = options
   const userAgent = options.userAgent ?? `LFM/${versionOfLfm()}`
   const sdk = { baseUrl, userAgent, deadlineMs }
   const base = new URL(baseUrl)
@@ -108,7 +108,9 @@ export function createLine(options: LineOptions): LinePort {
       },
       body,
       deadlineMs: remainingMs,
+      startBy: call.startBy ?? endsAt,
     })
+    if (result.kind === 'not-started') return result
     if (result.kind === 'not-sent') return { kind: 'not-connected', reason: result.reason }
     if (result.kind === 'cut-off') {
       return { kind: 'in-doubt', reason: result.reason, lineRequestId: null }

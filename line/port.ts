@@ -23,6 +23,8 @@ export interface LineCall {
   aggregationUnit: string | null
   /** UUID for X-Line-Retry-Key. */
   retryKey: string
+  /** By `performance.now()`: nothing of the call is written later; default: until its deadline. */
+  startBy?: number
 }
 
 /**
@@ -47,6 +49,8 @@ export type LineAnswer =
   | { kind: 'throttled'; reason: string; lineRequestId: string | null }
   /** 429 for the monthly quota, confirmed at the quota endpoints: definitely not accepted. */
   | { kind: 'quota-reached'; reason: string; lineRequestId: string | null }
+  /** `startBy` passed before a connection was free: nothing was written, and nothing was wrong. */
+  | { kind: 'not-started'; reason: string }
   /** No connection was made: definitely not accepted. */
   | { kind: 'not-connected'; reason: string }
   /** 5xx, deadline, reset, unreadable answer, 409 without id: it may have been accepted. */

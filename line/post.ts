@@ -5,6 +5,8 @@ import { type HttpAnswer } from './classify.ts'
 /** What became of a POST. */
 export type PostResult =
   | ({ kind: 'answered' } & HttpAnswer)
+  /** `startBy` passed before a connection was free; no byte was written. */
+  | { kind: 'not-started'; reason: string }
   /** No byte of the request was written. */
   | { kind: 'not-sent'; reason: string }
   /** Some of the request may have been written, and no whole answer came. */
@@ -17,6 +19,8 @@ export interface Post {
   body: string
   /** From now, including the wait for a free connection. The socket is closed then. */
   deadlineMs: number
+  /** By `performance.now()`: not a byte is written later. */
+  startBy: number
 }
 
 export interface Poster {
@@ -84,8 +88,11 @@ function postOn(pool: Pool, request: Post): Promise<PostResult> {
       { path: request.path, method: 'POST', headers: request.headers, body: request.body },
       {
         onRequestStart(controller) {
-          // Its deadline passed while it waited for a connection; nobody listens any more, so it isn't written.
-          if (isOver) controller.abort(new Error('deadline'))
+          // Its time passed while it waited for a connection; aborted here, nothing of it is written.
+          if (!isOver && performance.now() > request.startBy) {
+            finish({ kind: 'not-started', reason: 'No connection was free in time.' })
+          }
+          if (isOver) controller.abort(new Error('too late'))
           else abort = (reason) => controller.abort(reason)
         },
         onResponseStart(_controller, statusCode, answerHeaders) {

@@ -1,4 +1,5 @@
 // Channels: LINE Messaging API channels, their sealed secrets, and the rate of each lane.
+import { sql } from 'kysely'
 import { v7 as uuidV7 } from 'uuid'
 import { lanes, type Lane } from '../domain/lane.ts'
 import { type Db } from './database.ts'
@@ -67,7 +68,13 @@ export function createChannels(db: Db, box: SecretBox): Channels {
       await on
         .insertInto('lane_clock')
         .values({ line_channel_id: channel.lineChannelId, lane, calls_per_second })
-        .onConflict((c) => c.constraint('lane_clock_pk').doUpdateSet({ calls_per_second }))
+        .onConflict((c) =>
+          c.constraint('lane_clock_pk').doUpdateSet({
+            calls_per_second,
+            // What was spent at the old rate must not be waited for at the new one.
+            spent_until: sql<Date>`least(lane_clock.spent_until, clock_timestamp() + interval '1 second')`,
+          }),
+        )
         .execute()
     }
   }

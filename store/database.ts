@@ -21,9 +21,14 @@ export function openDatabase(
     max: options.connections ?? 16,
     connectionTimeoutMillis: 5_000,
     statement_timeout: 60_000,
+    // A host that vanishes without a word would otherwise hold a caller until TCP gives up, a quarter of an hour.
+    query_timeout: 65_000,
+    keepAlive: true,
     application_name: 'lfm',
   })
   // Without a listener an idle connection that PostgreSQL closes would end the process.
   pool.on('error', (error) => options.onLost?.(error))
+  // The same for one that is in use: the statement under way, or the next one, rejects with it.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }

@@ -72,7 +72,14 @@ export interface Deliveries {
   moveGate(
     id: string,
     to: Gate['position'],
-    facts: { by: string; why: string },
+    facts: {
+      by: string
+      why: string
+      /** Move only where the gate still has this number: an order given to what the operator saw then. */
+      ifSeq?: number
+      /** Give a gate that is paused already a new number, so that an older order to resume is too late. */
+      isRaised?: boolean
+    },
   ): Promise<{ delivery: Delivery; isMoved: boolean } | undefined>
   /** Sets the phase; an ended delivery keeps its end. */
   setPhase(id: string, phase: Phase, reason?: string): Promise<void>
@@ -207,9 +214,9 @@ export function createDeliveries(db: Db): Deliveries {
         .execute()
       return rows.map(read)
     },
-    async moveGate(id, to, { by, why }) {
+    async moveGate(id, to, { by, why, ifSeq, isRaised = false }) {
       return db.transaction().execute(async (tx) => {
-        const row = await tx
+        let move = tx
           .updateTable('delivery')
           .set((e) => ({
             gate: to,
@@ -221,9 +228,18 @@ export function createDeliveries(db: Db): Deliveries {
           }))
           .where('id', '=', id)
           .where('ended_at', 'is', null)
-          .where('gate', 'not in', to === 'cancelled' ? ['cancelled'] : ['cancelled', to])
-          .returningAll()
-          .executeTakeFirst()
+          .where('gate', 'not in', ['cancelled', to])
+        if (ifSeq !== undefined) move = move.where('gate_seq', '=', ifSeq)
+        const row = await move.returningAll().executeTakeFirst()
+        if (!row && isRaised) {
+          await tx
+            .updateTable('delivery')
+            .set((e) => ({ gate_seq: e('gate_seq', '+', 1) }))
+            .where('id', '=', id)
+            .where('ended_at', 'is', null)
+            .where('gate', '=', to)
+            .execute()
+        }
         if (row) {
           const kind = { open: 'resumed', paused: 'paused', cancelled: 'cancelled' }[to]
           await tx

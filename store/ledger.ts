@@ -16,8 +16,8 @@ export interface BatchKey {
 export interface BegunAttempt {
   attemptNo: number
   records: LedgerRecords
-  /** Time since the batch's very first attempt. */
-  firstCallAgeMs: number
+  /** Time since each attempt began, from the first to this one. */
+  attemptAgesMs: number[]
   /** Time until no call of an earlier attempt is on the wire any more; 0 or less where none is. */
   earlierCallsEndInMs: number
 }
@@ -25,7 +25,7 @@ export interface BegunAttempt {
 /** The answer to a request for permission to call LINE. */
 export type Permit =
   /** `calls` may start, paced at `callsPerSecond`, the first in `startInMs`, none later than the permit's lifetime. */
-  | { answer: 'granted'; startInMs: number; callsPerSecond: number }
+  | { answer: 'granted'; calls: number; startInMs: number; callsPerSecond: number }
   /** Nothing was taken; ask again then. */
   | { answer: 'wait'; waitMs: number }
   /** The delivery is paused or cancelled. */
@@ -58,8 +58,9 @@ export interface Ledger {
     calls: number,
     times: { deadlineMs: number; longestWaitMs: number; lifetimeMs: number },
   ): Promise<Permit>
-  /** Merges records into the batch's row; an outcome or a split gives way to nothing but an acceptance. */
-  merge(batch: BatchKey, records: LedgerRecords): Promise<void>
+  /** Merges records into the batch's row; an outcome or a split gives way to nothing but an acceptance, and of an
+   *  attempt that has a successor nothing but acceptances counts. */
+  merge(batch: BatchKey & { attemptNo: number }, records: LedgerRecords): Promise<void>
   /** Sums of final outcomes so far; `planned` is left 0. */
   progress(deliveryId: string): Promise<Account>
   /** The records of the batches named, those that exist, ascending. */
@@ -77,12 +78,13 @@ export interface Ledger {
 interface BeginRow {
   attempt_no: number
   records: LedgerRecords
-  first_call_age_ms: number
+  attempt_ages_ms: number[]
   earlier_calls_end_in_ms: number
 }
 
 interface PermitRow {
   answer: 'granted' | 'wait' | 'paused' | 'cancelled' | 'stopped' | 'superseded'
+  calls: number
   wait_ms: number
   calls_per_second: number
   gate_seq: number
@@ -113,7 +115,7 @@ export function createLedger(db: Db): Ledger {
       return {
         attemptNo: row.attempt_no,
         records: row.records,
-        firstCallAgeMs: row.first_call_age_ms,
+        attemptAgesMs: row.attempt_ages_ms,
         earlierCallsEndInMs: row.earlier_calls_end_in_ms,
       }
     },
@@ -129,6 +131,7 @@ export function createLedger(db: Db): Ledger {
         case 'granted':
           return {
             answer: 'granted',
+            calls: row.calls,
             startInMs: row.wait_ms,
             callsPerSecond: row.calls_per_second,
           }
@@ -144,7 +147,9 @@ export function createLedger(db: Db): Ledger {
     },
     async merge(batch, records) {
       await sql`select merge_records(${batch.deliveryId}::uuid, ${batch.lane},
-        ${batch.batchNo}::integer, ${JSON.stringify(records)}::jsonb)`.execute(db)
+        ${batch.batchNo}::integer, ${batch.attemptNo}::integer, ${JSON.stringify(records)}::jsonb)`.execute(
+        db,
+      )
     },
     async progress(deliveryId) {
       const row = await db
@@ -188,7 +193,8 @@ export function createLedger(db: Db): Ledger {
     },
     async holdLane(lineChannelId, lane, forMs) {
       await sql`update lane_clock
-        set spent_until = greatest(spent_until, clock_timestamp()) + make_interval(secs => ${forMs / 1000}::double precision)
+        set spent_until = greatest(spent_until,
+          clock_timestamp() + make_interval(secs => ${forMs / 1000}::double precision))
         where line_channel_id = ${lineChannelId} and lane = ${lane}`.execute(db)
     },
     async callsEndInMs(deliveryId) {

@@ -84,13 +84,20 @@ export function startSweeper(options: {
     }
   }
 
+  async function sweepOne(delivery: Delivery): Promise<void> {
+    const runs = await isRunning(delivery)
+    if (!runs && delivery.phase === 'starting') await startUnlessEnded(delivery)
+    // Nothing is set where it has ended since the list was made.
+    else await deliveries.setInterrupted(delivery.id, !runs)
+  }
+
   async function sweep(): Promise<void> {
     for (const delivery of await deliveries.listOpen()) {
       if (options.now() - delivery.createdAt.getTime() < youngMs) continue
-      const runs = await isRunning(delivery)
-      if (!runs && delivery.phase === 'starting') await startUnlessEnded(delivery)
-      // Read again: it may have ended since the list was made, and then nothing is set.
-      else await deliveries.setInterrupted(delivery.id, !runs)
+      // One that can't be swept must not hide the others.
+      await sweepOne(delivery).catch((error: unknown) => {
+        log.warn({ err: error, deliveryId: delivery.id }, 'a delivery could not be swept')
+      })
     }
   }
 

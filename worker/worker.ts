@@ -94,9 +94,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   return {
     async shutdown() {
       draining.abort()
-      await sweeper.stop()
       // Lanes first: what their batches report is still worked on by this worker's workflows.
       await laneWorkers.shutdown()
+      await sweeper.stop()
       if (worker.getState() === 'RUNNING') worker.shutdown()
       await running
     },

@@ -6,6 +6,7 @@ import {
   continueAsNew,
   isCancellation,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow'
 import { type EndState } from '../domain/delivery.ts'
@@ -27,6 +28,7 @@ import { showDetails, showState } from './shown.ts'
 
 const defaultPagesPerRun = 500
 const minuteMs = 60_000
+const disagreementWaitMs = 10_000
 const defaultRoundDelaysMs = [minuteMs, 5 * minuteMs, 15 * minuteMs, 60 * minuteMs]
 
 /** Delivers a campaign once; ends only when every recipient is accounted for. */
@@ -57,19 +59,24 @@ async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise
   showState('sending')
   for (;;) {
     await deliverRound(input, gate, delivery)
-    if (gate.isCancelled() || delivery.unresolvedRequests === 0) break
+    // A page may have read in the store of a cancel that nobody could tell this workflow.
+    await gate.refresh()
+    if (gate.isCancelled()) break
+    const next = delivery.round + 1
+    // The ledger says who is left, not the pages: one may have ended early.
+    const left = await pages.planRound({ deliveryId, round: next })
+    if (left.batches === 0) break
     const delays = input.roundDelaysMs ?? defaultRoundDelaysMs
     const delayMs = delays[Math.min(delivery.round, delays.length - 1)] ?? minuteMs
     showDetails(
       delivery,
       gate.position(),
-      `waiting ${Math.round(delayMs / 1000)} s for round ${delivery.round + 1}`,
+      `waiting ${Math.round(delayMs / 1000)} s for round ${next}`,
     )
     await condition(() => gate.isCancelled(), delayMs)
     if (gate.isCancelled()) break
-    delivery.round += 1
-    await pages.planRound({ deliveryId, round: delivery.round })
-    delivery.pageCount = await pages.countPages({ deliveryId, round: delivery.round })
+    delivery.round = next
+    delivery.pageCount = await pages.countPages({ deliveryId, round: next })
     delivery.nextPage = { multicast: 0, push: 0 }
     delivery.unresolvedRequests = 0
   }
@@ -87,21 +94,41 @@ async function freeze(
   await gate.refresh()
   await gate.passed()
   if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
-  const frozen = await audience.freezeAudience({ deliveryId })
+  const frozen = await unlessCancelled(gate, () => audience.freezeAudience({ deliveryId }))
+  if (frozen === 'cancelled') return { state: 'cancelled', reason: gate.why() }
   if (frozen.kind === 'refused') return { state: 'failed before send', reason: frozen.why }
-  if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
-  const problem = await operate.checkQuota({ deliveryId, planned: frozen.planned })
-  if (problem !== null) await gate.move('paused', { by: 'LFM', why: problem })
-  await operate.prepareQueues({ deliveryId })
+  const { planned } = frozen
+  const problem = await unlessCancelled(gate, () => operate.checkQuota({ deliveryId, planned }))
+  if (problem !== null && problem !== 'cancelled')
+    await gate.move('paused', { by: 'LFM', why: problem })
+  await unlessCancelled(gate, () => operate.prepareQueues({ deliveryId }))
   await gate.passed()
   if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
   return {
     gate: gate.current(),
-    planned: frozen.planned,
+    planned,
     round: 0,
     pageCount: await pages.countPages({ deliveryId, round: 0 }),
     nextPage: { multicast: 0, push: 0 },
     unresolvedRequests: 0,
+  }
+}
+
+/** Waits for work that an operator's cancel ends, however often it is being tried again. */
+async function unlessCancelled<T>(
+  gate: DeliveryGate,
+  work: () => Promise<T>,
+): Promise<T | 'cancelled'> {
+  const scope = new CancellationScope()
+  const running = scope.run(work)
+  await Promise.race([running, condition(() => gate.isCancelled())])
+  if (gate.isCancelled()) scope.cancel()
+  try {
+    const result = await running
+    return gate.isCancelled() ? 'cancelled' : result
+  } catch (error) {
+    if (isCancellation(error) && gate.isCancelled()) return 'cancelled'
+    throw error
   }
 }
 
@@ -137,8 +164,10 @@ async function deliverRound(
   )
   if (!lanes.some(isLeft) || gate.isCancelled()) return
   // Never while paused: the operator's update would meet a run that is about to end.
-  await gate.passed()
-  await condition(allHandlersFinished)
+  do {
+    await gate.passed()
+    await condition(allHandlersFinished)
+  } while (gate.position() === 'paused')
   if (gate.isCancelled()) return
   await continueAsNew<(next: DeliverCampaignInput) => Promise<DeliveryResult>>({
     ...input,
@@ -158,10 +187,26 @@ async function reconcile(
     await audience.closeLedger({ deliveryId, round: closingRound, why: closedBecause })
   showState('reconciling')
   await operate.setPhase({ deliveryId, phase: 'reconciling' })
-  const account = await audience.reconcile({ deliveryId, closingRound, closedBecause })
+  const account = await exactAccount(input, gate, { closingRound, closedBecause })
   await audience.materialiseLog({ deliveryId })
   if (wasCancelled) return end(input, 'cancelled during send', account, gate.why())
   return end(input, account.accepted === account.planned ? 'done' : 'done with failures', account)
+}
+
+/** The account, when plan and outcomes agree; until they do, the delivery waits for a person. */
+async function exactAccount(
+  { deliveryId }: DeliverCampaignInput,
+  gate: DeliveryGate,
+  closing: { closingRound: number; closedBecause: string | null },
+): Promise<Account> {
+  for (;;) {
+    const result = await audience.reconcile({ deliveryId, ...closing })
+    if (result.kind === 'exact') return result.account
+    await gate.move('paused', { by: 'LFM', why: result.why })
+    await gate.passed()
+    // A cancelled gate can't be paused; then it is looked at again from time to time.
+    await sleep(disagreementWaitMs)
+  }
 }
 
 async function end(

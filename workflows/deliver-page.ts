@@ -67,7 +67,9 @@ export async function deliverPage(input: DeliverPageInput): Promise<PageResult> 
           await sleep(stoppedWaitsMs[Math.min(stops++, stoppedWaitsMs.length - 1)] ?? 0)
           break
         case 'again':
-          break
+          if (!workflowInfo().continueAsNewSuggested) break
+          queue.unshift(batchNo)
+          return
       }
     }
   }

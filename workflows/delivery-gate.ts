@@ -22,6 +22,8 @@ export interface DeliveryGate {
   hear(moved: Gate): Promise<void>
   /** Reads it from the store. */
   refresh(): Promise<void>
+  /** Tells one page where the gate stands. */
+  tell(page: PageHandle): Promise<void>
   /** Pages that are to be told of moves. */
   openPages: Set<PageHandle>
 }
@@ -50,13 +52,23 @@ export function createDeliveryGate(deliveryId: string, carried?: Gate): Delivery
 
   return {
     openPages,
+    tell: (page) => tell(page, gate),
     current: () => gate,
     position: () => gate.position,
     isCancelled: () => gate.position === 'cancelled',
     why: () => gate.why ?? '',
     passed: () => condition(() => gate.position !== 'paused'),
-    async move(to, { by, why }) {
-      const moved = await operate.moveGate({ deliveryId, to, by, why })
+    async move(to, { by, why, seq }) {
+      const moved =
+        seq !== undefined && to !== 'open'
+          ? await operate.readGate({ deliveryId })
+          : await operate.moveGate({
+              deliveryId,
+              to,
+              by,
+              why,
+              ...(seq !== undefined && { ifSeq: seq }),
+            })
       await apply(moved)
       return { state: shownFor(moved), gate: moved }
     },

@@ -71,6 +71,11 @@ export interface PageResult {
 export interface OperatorRequest {
   by: string
   why: string
+  /**
+   * The gate's number. With pause and cancel: the gate stands there already, moved by whoever asks. With resume: as
+   * it was when the operator looked; a gate that has moved since is left alone.
+   */
+  seq?: number
 }
 
 export interface OperatorAnswer {

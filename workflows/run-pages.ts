@@ -1,5 +1,5 @@
 // Keeps a few pages of one lane going at once, so that the lane's queue is never empty between two.
-import { startChild } from '@temporalio/workflow'
+import { isCancellation, startChild } from '@temporalio/workflow'
 import { type Lane } from '../domain/lane.ts'
 import { deliverPage } from './deliver-page.ts'
 import { type DeliveryGate } from './delivery-gate.ts'
@@ -26,34 +26,60 @@ export async function runPages(options: {
   const { input, gate, lane, round } = options
   const { deliveryId, lineChannelId, priority } = input
 
+  /** One run of a page's workflow, which is told of every move of the gate while it is open. */
+  async function runPage(pageNo: number): Promise<PageResult> {
+    const sent = gate.current()
+    const page = await startChild(deliverPage, {
+      workflowId: pageWorkflowId(deliveryId, lane, round, pageNo),
+      args: [
+        {
+          deliveryId,
+          lineChannelId,
+          lane,
+          round,
+          pageNo,
+          priority,
+          gate: sent,
+          window: outstanding[lane].window,
+        },
+      ],
+      priority: { priorityKey: priority },
+      staticSummary: `${lane} page ${pageNo}, round ${round}`,
+    })
+    gate.openPages.add(page)
+    try {
+      // It may have moved while the child was started.
+      if (gate.current().seq !== sent.seq) await gate.tell(page)
+      return await page.result()
+    } finally {
+      gate.openPages.delete(page)
+    }
+  }
+
+  /** A page that was terminated or failed is begun again when an operator says so: it repeats nothing. */
+  async function deliverPageToItsEnd(pageNo: number): Promise<PageResult> {
+    for (;;) {
+      try {
+        return await runPage(pageNo)
+      } catch (error) {
+        if (isCancellation(error)) throw error
+        if (gate.isCancelled()) return { unresolvedRequests: 0 }
+        await gate.move('paused', {
+          by: 'LFM',
+          why: `The page ${lane}/${round}-${pageNo} ended by itself, as when it is terminated in Temporal. Resume to go on with it.`,
+        })
+        await gate.passed()
+        if (gate.isCancelled()) return { unresolvedRequests: 0 }
+      }
+    }
+  }
+
   async function runNext(): Promise<void> {
     for (;;) {
       await gate.passed()
       const pageNo = options.nextPage()
       if (pageNo === undefined) return
-      const page = await startChild(deliverPage, {
-        workflowId: pageWorkflowId(deliveryId, lane, round, pageNo),
-        args: [
-          {
-            deliveryId,
-            lineChannelId,
-            lane,
-            round,
-            pageNo,
-            priority,
-            gate: gate.current(),
-            window: outstanding[lane].window,
-          },
-        ],
-        priority: { priorityKey: priority },
-        staticSummary: `${lane} page ${pageNo}, round ${round}`,
-      })
-      gate.openPages.add(page)
-      try {
-        options.onPage(await page.result())
-      } finally {
-        gate.openPages.delete(page)
-      }
+      options.onPage(await deliverPageToItsEnd(pageNo))
     }
   }
 

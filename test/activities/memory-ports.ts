@@ -24,7 +24,7 @@ export interface MemoryLedger extends Pick<
 /** One batch's ledger, with `first_call_at` at the first attempt and no wait for earlier calls. */
 export function createMemoryLedger(now: () => number): MemoryLedger {
   let digest: string | undefined
-  let firstAt = 0
+  const begunAt: number[] = []
   const ledger: MemoryLedger = {
     records: {},
     attempts: 0,
@@ -35,25 +35,27 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
       if (digest !== undefined && digest !== bodyDigest) throw new BodiesDiffer('other bodies')
       digest = bodyDigest
       ledger.attempts += 1
-      if (ledger.attempts === 1) firstAt = now()
+      begunAt.push(now())
       return {
         attemptNo: ledger.attempts,
         records: structuredClone(ledger.records),
-        firstCallAgeMs: now() - firstAt,
+        attemptAgesMs: begunAt.map((at) => now() - at),
         earlierCallsEndInMs: 0,
       }
     },
-    takePermit: async ({ attemptNo }) => {
+    takePermit: async ({ attemptNo }, calls) => {
       const told = ledger.permits.shift()
       if (told) return told
       if (ledger.gate.position !== 'open') return { answer: 'held', gate: ledger.gate }
       if (attemptNo < ledger.attempts) return { answer: 'superseded' }
-      return { answer: 'granted', startInMs: 0, callsPerSecond: 100_000 }
+      return { answer: 'granted', calls, startInMs: 0, callsPerSecond: 100_000 }
     },
-    merge: async (_batch, changes) => {
+    merge: async ({ attemptNo }, changes) => {
       if (ledger.isAway) throw new Error('The store is away.')
       for (const [name, record] of Object.entries(structuredClone(changes))) {
         const known = ledger.records[name]
+        if (attemptNo < ledger.attempts && record.state !== 'accepted') continue
+        if (known?.state === 'split') continue
         const mayChange = !known || known.state === 'in-doubt' || known.state === 'not-accepted'
         if (mayChange || (record.state === 'accepted' && known.state !== 'accepted'))
           ledger.records[name] = record

@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createSendActivities } from '../../activities/send-batch.ts'
 import { type MessageTemplate } from '../../activities/ports.ts'
 import { isFinal } from '../../domain/ledger.ts'
@@ -266,6 +266,67 @@ describe('sendBatch', () => {
     // A new generation would reach these two a second time.
     expect(batch.outcomes()).toEqual({ unknown: 2 })
     expect([...batch.line.received.values()]).toEqual([1, 1])
+  })
+
+  test('a merge that fails puts nothing older over what LINE has said since', async () => {
+    let isThrottled = true
+    const batch = aBatch({
+      sizes: [2],
+      script: () => {
+        if (!isThrottled) return 'ok'
+        isThrottled = false
+        return { kind: 'throttled', reason: '429', lineRequestId: null }
+      },
+    })
+    const { merge } = batch.ledger
+    let isFirst = true
+    // The merge of the 429 hangs until the same key has been accepted, and fails then.
+    batch.ledger.merge = async (key, changes) => {
+      if (!isFirst) return merge(key, changes)
+      isFirst = false
+      await vi.waitFor(() => expect(batch.line.calls).toHaveLength(2), { timeout: 5_000 })
+      throw new Error('The store failed over.')
+    }
+    await expect(batch.run()).rejects.toThrow('failed over')
+    expect(batch.outcomes()).toEqual({ accepted: 2 })
+  })
+
+  test('a crash a day after the first attempt leaves nobody unknown whom no call ever named', async () => {
+    const batch = aBatch({ sizes: [2, 2] })
+    batch.ledger.gate = { position: 'paused', seq: 1 }
+    await batch.run()
+    batch.clock.offsetMs = 24 * hour
+    batch.ledger.gate = { position: 'open', seq: 2 }
+    // The second attempt begins, and dies before its first call.
+    batch.ledger.permits.push({ answer: 'superseded' })
+    batch.ledger.isAway = true
+    await expect(batch.run()).rejects.toThrow('away')
+    batch.ledger.isAway = false
+    await batch.run()
+    expect(batch.outcomes()).toEqual({ accepted: 4 })
+  })
+
+  test('splits only after a second refusal since the last doubt', async () => {
+    const answers: (LineAnswer | 'ok')[] = [
+      { kind: 'in-doubt', reason: '500', lineRequestId: null },
+      { kind: 'some-recipient-refused', reason: 'no', lineRequestId: null },
+      { kind: 'in-doubt', reason: '500', lineRequestId: null },
+      { kind: 'some-recipient-refused', reason: 'no', lineRequestId: null },
+    ]
+    const batch = aBatch({ sizes: [4], script: () => answers.shift() ?? 'ok' })
+    await batch.run()
+    expect(Object.keys(batch.ledger.records)).toEqual(['0'])
+    expect([...batch.line.received.values()]).toEqual([1, 1, 1, 1])
+  })
+
+  test('a call that no connection was free for in time is no try', async () => {
+    let calls = 0
+    const batch = aBatch({
+      sizes: [1],
+      script: () => (++calls < 9 ? { kind: 'not-started', reason: 'busy' } : 'ok'),
+    })
+    expect(await batch.run()).toMatchObject({ kind: 'finished', unresolvedRequests: 0 })
+    expect(batch.ledger.records['0']?.calls).toBe(1)
   })
 
   test('reaches nobody twice and loses nobody, whatever is lost and however often it dies', async () => {

@@ -68,7 +68,7 @@ test('in any order of the merges of two writers an acceptance stays, an outcome 
         )
         const closed = given.filter((state) => state !== 'in-doubt' && state !== 'not-accepted')
         const allowed = given.includes('accepted')
-          ? ['accepted']
+          ? ['accepted', ...closed.filter((state) => state === 'split')]
           : closed.length > 0
             ? closed
             : lasts
@@ -90,7 +90,7 @@ test('a merge that had to wait for another one keeps what that one wrote', async
   const { id } = await opened.delivery()
   const { batch } = await beginAttempt(opened.store, id)
   const { ledger } = opened.store
-  const earlier = await opened.hold(`select merge_records($1, 'multicast', 0, $2)`, [
+  const earlier = await opened.hold(`select merge_records($1, 'multicast', 0, 1, $2)`, [
     id,
     JSON.stringify({ 1: record(1, 'accepted'), 2: record(2, 'accepted') }),
   ])
@@ -128,7 +128,8 @@ test('an attempt counts up and is told what earlier ones recorded', async () => 
   await opened.store.ledger.merge(first.batch, { 7: record(7, 'accepted') })
   const second = await beginAttempt(opened.store, id)
   expect(second).toMatchObject({ attemptNo: 2, records: { 7: record(7, 'accepted') } })
-  expect(second.firstCallAgeMs).toBeGreaterThanOrEqual(first.firstCallAgeMs)
+  expect(second.attemptAgesMs).toHaveLength(2)
+  expect(second.attemptAgesMs[0]).toBeGreaterThanOrEqual(second.attemptAgesMs[1] ?? Infinity)
 })
 
 test('attempts that begin at once have different numbers', async () => {
@@ -148,4 +149,21 @@ test('an attempt with other bodies or another plan is refused and leaves no atte
   expect(batch?.attempts).toBe(1)
   const rows = await opened.query('select * from batch_attempt where delivery_id = $1', [id])
   expect(rows).toHaveLength(1)
+})
+
+test('of an attempt that has a successor only acceptances count', async () => {
+  const { id } = await opened.delivery()
+  const { ledger } = opened.store
+  const first = await beginAttempt(opened.store, id)
+  const second = await beginAttempt(opened.store, id)
+  await ledger.merge(second.batch, { 1: record(1, 'split'), 2: record(2, 'in-doubt') })
+  await ledger.merge(first.batch, {
+    1: record(1, 'in-doubt'),
+    2: record(2, 'accepted'),
+    3: record(3, 'not-accepted'),
+  })
+  const [merged] = await ledger.batches(id, 'multicast', [0])
+  expect(merged?.records[1]?.state).toBe('split')
+  expect(merged?.records[2]?.state).toBe('accepted')
+  expect(merged?.records[3]).toBeUndefined()
 })

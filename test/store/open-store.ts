@@ -131,5 +131,5 @@ export async function beginAttempt(
     recipients,
     round: 0,
   })
-  return { batch, ...begun }
+  return { batch: { ...batch, attemptNo: begun.attemptNo }, ...begun }
 }

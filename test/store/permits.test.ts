@@ -90,9 +90,23 @@ test('a lane that rested permits a burst of a tenth of a second of its rate, and
   expect(third.answer === 'granted' && third.startInMs).toBeLessThanOrEqual(84)
 })
 
+test('a permit covers half a second of the rate as it is now, and one call at least', async () => {
+  expect(await ask(await begin(100), 500)).toMatchObject({ answer: 'granted', calls: 49 })
+  expect(await ask(await begin(1), 500)).toMatchObject({ answer: 'granted', calls: 1 })
+})
+
+test('a rate that is raised again acts at once, whatever was spent at the old one', async () => {
+  const asker = await begin(0.1)
+  await ask(asker)
+  expect((await ask(asker)).answer).toBe('wait')
+  await opened.store.channels.setRate(asker.channelId, { multicast: 200 })
+  const told = await ask(asker)
+  expect(told.answer === 'granted' || (told.answer === 'wait' && told.waitMs < 1_000)).toBe(true)
+})
+
 test('a permit that could only start later than the longest wait is not taken', async () => {
-  const asker = await begin(10)
-  expect(await ask(asker, 20)).toMatchObject({ answer: 'granted' })
+  const asker = await begin(1)
+  expect(await ask(asker, 1)).toMatchObject({ answer: 'granted' })
   const before = await opened.query(
     `select spent_until::text from lane_clock where line_channel_id = $1 and lane = 'multicast'`,
     [asker.lineChannelId],
@@ -109,16 +123,16 @@ test('a permit that could only start later than the longest wait is not taken', 
 })
 
 test('lanes, and channels, spend rates of their own', async () => {
-  const [one, other] = [await begin(10), await begin(10)]
-  expect(await ask(one, 20)).toMatchObject({ answer: 'granted' })
-  expect((await ask(one, 20)).answer).toBe('wait')
-  expect(await ask(other, 20)).toMatchObject({ answer: 'granted', startInMs: 0 })
+  const [one, other] = [await begin(1), await begin(1)]
+  expect(await ask(one, 1)).toMatchObject({ answer: 'granted' })
+  expect((await ask(one, 1)).answer).toBe('wait')
+  expect(await ask(other, 1)).toMatchObject({ answer: 'granted', startInMs: 0 })
 })
 
 test('deliveries of one channel spend its rate together', async () => {
-  const { deliveryId, lineChannelId } = await begin(10)
-  const other = await begin(10)
-  expect(await ask({ deliveryId, lineChannelId }, 20)).toMatchObject({ answer: 'granted' })
+  const { deliveryId, lineChannelId } = await begin(1)
+  const other = await begin(1)
+  expect(await ask({ deliveryId, lineChannelId }, 1)).toMatchObject({ answer: 'granted' })
   expect((await ask({ ...other, lineChannelId }, 1)).answer).toBe('wait')
 })
 

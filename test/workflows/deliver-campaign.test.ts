@@ -154,6 +154,62 @@ describe('deliverCampaign', () => {
     )
   })
 
+  test('a cancel that only the store knows of is heard when the last page has ended', async () => {
+    await using run = await startDelivery(env, bundlePath, {
+      pages: { multicast: 2, push: 0 },
+      batchesPerPage: 1,
+      onSend: async (_input, n) => {
+        if (n === 2) run.delivery.gate = { position: 'cancelled', seq: 1, ...who }
+        return undefined
+      },
+    })
+    expect(await run.handle.result()).toMatchObject({ state: 'cancelled during send' })
+    expect(run.delivery.closedBecause).toBe('Cancelled: a test')
+  })
+
+  test('a page that is terminated in Temporal pauses the delivery, and goes on when resumed', async () => {
+    let release = () => {}
+    const mayGoOn = new Promise<void>((resolve) => (release = resolve))
+    await using run = await startDelivery(env, bundlePath, {
+      pages: { multicast: 1, push: 0 },
+      batchesPerPage: 3,
+      onSend: async (_input, n) => {
+        if (n === 3) await mayGoOn
+        return undefined
+      },
+    })
+    await vi.waitFor(() => expect(run.delivery.sent).toHaveLength(2), { timeout: 20_000 })
+    await env.client.workflow
+      .getHandle(`${run.handle.workflowId}/multicast/0-0`)
+      .terminate('a test')
+    await vi.waitFor(() => expect(run.delivery.gate.position).toBe('paused'), { timeout: 20_000 })
+    release()
+    await run.handle.executeUpdate(resumeUpdate, { args: [who] })
+    expect(await run.handle.result()).toMatchObject({ state: 'done', account: { accepted: 3 } })
+  })
+
+  test('an order to resume that is older than the last pause opens nothing', async () => {
+    let release = () => {}
+    const mayGoOn = new Promise<void>((resolve) => (release = resolve))
+    await using run = await startDelivery(env, bundlePath, {
+      pages: { multicast: 1, push: 0 },
+      batchesPerPage: 2,
+      onSend: async () => {
+        await mayGoOn
+        return undefined
+      },
+    })
+    const paused = await run.handle.executeUpdate(pauseUpdate, { args: [who] })
+    // Another pause has been answered since; it gave the gate a new number.
+    run.delivery.gate = { ...run.delivery.gate, seq: paused.gate.seq + 1 }
+    const late = { ...who, seq: paused.gate.seq }
+    const answer = await run.handle.executeUpdate(resumeUpdate, { args: [late] })
+    expect(answer.state).toBe('paused')
+    release()
+    await run.handle.executeUpdate(cancelUpdate, { args: [who] })
+    await run.handle.result()
+  })
+
   test('what is unresolved is tried again in a round after the last page', async () => {
     await using run = await startDelivery(
       env,

@@ -60,7 +60,8 @@ export function createFakeActivities(options: FakeOptions) {
         recipients: { multicast: planned, push: 0 },
       }
     },
-    async moveGate({ to, by, why }) {
+    async moveGate({ to, by, why, ifSeq }) {
+      if (ifSeq !== undefined && ifSeq !== delivery.gate.seq) return delivery.gate
       const isLast = delivery.gate.position === 'cancelled' || delivery.gate.position === to
       if (!isLast) delivery.gate = { position: to, seq: delivery.gate.seq + 1, by, why }
       return delivery.gate
@@ -88,7 +89,7 @@ export function createFakeActivities(options: FakeOptions) {
     async countPages({ round }) {
       return round === 0 ? options.pages : { multicast: 1, push: 0 }
     },
-    planRound: async () => ({ batches: left }),
+    planRound: async ({ round }) => ({ batches: round === 1 ? left : 0 }),
     async sendBatch(input) {
       if (delivery.gate.position !== 'open') return { kind: 'held', gate: delivery.gate }
       const told = await options.onSend?.(input, ++sends)
@@ -100,11 +101,10 @@ export function createFakeActivities(options: FakeOptions) {
     async closeLedger({ why }) {
       delivery.closedBecause = why
     },
-    reconcile: async () => ({
-      ...emptyAccount,
-      planned,
-      accepted: new Set(delivery.sent.map(({ lane, batchNo }) => `${lane}/${batchNo}`)).size,
-    }),
+    async reconcile() {
+      const accepted = new Set(delivery.sent.map(({ lane, batchNo }) => `${lane}/${batchNo}`)).size
+      return { kind: 'exact', account: { ...emptyAccount, planned, accepted } }
+    },
     materialiseLog: async () => ({ rows: planned }),
   }
   left = options.unresolvedInRoundZero ?? 0

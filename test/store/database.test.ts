@@ -1,0 +1,48 @@
+// The pool of connections, when PostgreSQL ends one of them.
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { type Db, openDatabase } from '../../store/database.ts'
+import { startPostgres, type TestPostgres } from '../api/postgres.ts'
+import { query } from './open-store.ts'
+
+let postgres: TestPostgres
+let db: Db
+const lost: string[] = []
+
+beforeAll(async () => {
+  postgres = await startPostgres()
+  db = openDatabase(postgres.databaseUrl, {
+    connections: 1,
+    onLost: (error) => lost.push(error.message),
+  })
+})
+afterAll(async () => {
+  await db.destroy()
+  await postgres[Symbol.asyncDispose]()
+})
+
+const backend = sql<{ pid: number }>`select pg_backend_pid() as pid`
+
+/** Resolves when the backend is gone. */
+async function end(pid: number | undefined): Promise<void> {
+  await query(postgres.databaseUrl, 'select pg_terminate_backend($1, 5000)', [pid])
+}
+
+// An error that nobody listens to would end the process, and vitest would call it unhandled.
+test('a connection that is lost in a transaction fails the transaction and not the process', async () => {
+  const transaction = db.transaction().execute(async (tx) => {
+    const { rows } = await backend.execute(tx)
+    await end(rows[0]?.pid)
+    // Our end of the connection hears of it a moment later.
+    await vi.waitUntil(() => backend.execute(tx).then(() => false), { timeout: 5_000 })
+  })
+  await expect(transaction).rejects.toThrow(/connection|terminat/i)
+  expect((await backend.execute(db)).rows).toHaveLength(1)
+})
+
+test('a connection that is lost while idle is told of, and replaced', async () => {
+  const { rows } = await backend.execute(db)
+  await end(rows[0]?.pid)
+  await vi.waitUntil(() => lost.length > 0, { timeout: 5_000 })
+  expect((await backend.execute(db)).rows).not.toEqual(rows)
+})
