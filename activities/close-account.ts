@@ -168,7 +168,7 @@ export function createCloseActivities(
           return { kind: 'exact', account: result.account }
         return {
           kind: 'differs',
-          why: `The account does not add up: ${result.withoutOutcome} recipients without an outcome, ${result.outcomesWithoutRecipient} outcomes of nobody, ${result.withTwoOutcomes} recipients with two, ${result.doubledUserIds} user ids twice in the plan. See docs/runbook.md.`,
+          why: `The account does not add up: ${result.withoutOutcome} recipients without an outcome, ${result.outcomesWithoutRecipient} outcomes of nobody, ${result.withTwoOutcomes} recipients with two, ${result.doubledUserIds} user ids twice in the plan. See docs/runbook.md, "The account does not add up".`,
         }
       })
     },

@@ -1,6 +1,6 @@
 // What a batch has to know of its delivery: plan, compiled content, channel.
 import { type Channel } from '../store/channels.ts'
-import { type Delivery } from '../store/deliveries.ts'
+import { type Delivery } from '../store/delivery-row.ts'
 import { type CommittedPlan } from '../store/plans.ts'
 import { type ActivityDeps, type MessageTemplate } from './ports.ts'
 

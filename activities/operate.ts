@@ -1,7 +1,7 @@
 // What an operator, or a condition that needs one, does to a delivery: gate, phase, queue rates, quota.
 import { type EndState, type Gate } from '../domain/delivery.ts'
 import { type Account } from '../domain/outcome.ts'
-import { type Phase } from '../store/deliveries.ts'
+import { type Phase } from '../store/delivery-row.ts'
 import { type ActivityDeps } from './ports.ts'
 
 export function createOperateActivities({

@@ -1,6 +1,6 @@
 // Pauses, cancels and resumes deliveries: the gate in the store first, then the workflow (delivery-protocol 6).
 import { hasEnded } from '../domain/delivery.ts'
-import { type Delivery } from '../store/deliveries.ts'
+import { type Delivery } from '../store/delivery-row.ts'
 import { type OperatorRequest } from '../workflows/messages.ts'
 import { type ApiDeps } from './deps.ts'
 import { Problem } from './problem.ts'

@@ -1,6 +1,6 @@
 // Starts a campaign's delivery: checked before anything begins, made once, and started whether Temporal is there or not.
 import { type Campaign } from '../store/campaigns.ts'
-import { type Delivery } from '../store/deliveries.ts'
+import { type Delivery } from '../store/delivery-row.ts'
 import { SegmentRefused } from '../warehouse/port.ts'
 import { type ApiDeps } from './deps.ts'
 import { Problem } from './problem.ts'

@@ -12,7 +12,7 @@ import {
 } from '@temporalio/client'
 import { TypedSearchAttributes, WorkflowNotFoundError } from '@temporalio/common'
 import { type Lane } from '../domain/lane.ts'
-import { type Delivery } from '../store/deliveries.ts'
+import { type Delivery } from '../store/delivery-row.ts'
 import {
   campaignAttribute,
   cancelUpdate,

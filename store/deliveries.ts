@@ -1,44 +1,10 @@
 // Deliveries: runs of campaigns, each started once, with the gate that every LINE call of it goes through.
-import { type Selectable, sql } from 'kysely'
+import { sql } from 'kysely'
 import { v7 as uuidV7 } from 'uuid'
-import {
-  type EndState,
-  type Gate,
-  hasEnded,
-  type ShownState,
-  shownState,
-} from '../domain/delivery.ts'
+import { type EndState, type Gate, hasEnded } from '../domain/delivery.ts'
 import { type Account } from '../domain/outcome.ts'
 import { type Db } from './database.ts'
-import { type Database } from './schema.ts'
-
-export type Phase = Database['delivery']['state']
-
-export interface Delivery {
-  id: string
-  campaignId: string
-  occurrence: string
-  channelId: string
-  contentId: string
-  contentVersion: number
-  segmentId: string
-  segmentSql: string
-  priority: number
-  timeZone: string
-  locale: string
-  aggregationUnit: string | null
-  /** Liquid's `now`. */
-  renderedAsOf: Date
-  state: ShownState
-  phase: Phase
-  stateReason: string | null
-  gate: Gate
-  gateAt: Date | null
-  startedBy: string
-  createdAt: Date
-  endedAt: Date | null
-  account: Account | null
-}
+import { type Delivery, type Phase, readDelivery } from './delivery-row.ts'
 
 export interface DeliveryEvent {
   id: number
@@ -93,40 +59,6 @@ export interface Deliveries {
   events(id: string): Promise<DeliveryEvent[]>
 }
 
-function read(row: Selectable<Database['delivery']>): Delivery {
-  const gate: Gate = { position: row.gate, seq: row.gate_seq }
-  if (row.gate_by !== null) gate.by = row.gate_by
-  if (row.gate_why !== null) gate.why = row.gate_why
-  return {
-    id: row.id,
-    campaignId: row.campaign_id,
-    occurrence: row.occurrence,
-    channelId: row.channel_id,
-    contentId: row.content_id,
-    contentVersion: row.content_version,
-    segmentId: row.segment_id,
-    segmentSql: row.segment_sql,
-    priority: row.priority,
-    timeZone: row.time_zone,
-    locale: row.locale,
-    aggregationUnit: row.aggregation_unit,
-    renderedAsOf: row.rendered_as_of,
-    state: shownState({
-      phase: row.state,
-      gate: row.gate,
-      isInterrupted: row.interrupted_at !== null,
-    }),
-    phase: row.state,
-    stateReason: row.state_reason,
-    gate,
-    gateAt: row.gate_at,
-    startedBy: row.started_by,
-    createdAt: row.created_at,
-    endedAt: row.ended_at,
-    account: row.account,
-  }
-}
-
 export function createDeliveries(db: Db): Deliveries {
   const deliveries: Deliveries = {
     async start({ campaignId, occurrence, by, at }) {
@@ -178,7 +110,7 @@ export function createDeliveries(db: Db): Deliveries {
         .executeTakeFirst()
       if (made) {
         await deliveries.addEvent(made.id, 'started', { by })
-        return { delivery: read(made), isNew: true }
+        return { delivery: readDelivery(made), isNew: true }
       }
       const found = await deliveries.findOccurrence(campaignId, occurrence)
       return found && { delivery: found, isNew: false }
@@ -190,7 +122,7 @@ export function createDeliveries(db: Db): Deliveries {
         .where('campaign_id', '=', campaignId)
         .where('occurrence', '=', occurrence)
         .executeTakeFirst()
-      return row && read(row)
+      return row && readDelivery(row)
     },
     async find(id) {
       const row = await db
@@ -198,12 +130,12 @@ export function createDeliveries(db: Db): Deliveries {
         .selectAll()
         .where('id', '=', id)
         .executeTakeFirst()
-      return row && read(row)
+      return row && readDelivery(row)
     },
     async list({ campaignId, limit }) {
       let query = db.selectFrom('delivery').selectAll().orderBy('id', 'desc').limit(limit)
       if (campaignId !== undefined) query = query.where('campaign_id', '=', campaignId)
-      return (await query.execute()).map(read)
+      return (await query.execute()).map(readDelivery)
     },
     async listOpen() {
       const rows = await db
@@ -212,7 +144,7 @@ export function createDeliveries(db: Db): Deliveries {
         .where('ended_at', 'is', null)
         .orderBy('id')
         .execute()
-      return rows.map(read)
+      return rows.map(readDelivery)
     },
     async moveGate(id, to, { by, why, ifSeq, isRaised = false }) {
       return db.transaction().execute(async (tx) => {
@@ -246,14 +178,14 @@ export function createDeliveries(db: Db): Deliveries {
             .insertInto('delivery_event')
             .values({ delivery_id: id, kind, by_whom: by, detail: why })
             .execute()
-          return { delivery: read(row), isMoved: true }
+          return { delivery: readDelivery(row), isMoved: true }
         }
         const same = await tx
           .selectFrom('delivery')
           .selectAll()
           .where('id', '=', id)
           .executeTakeFirst()
-        return same && { delivery: read(same), isMoved: false }
+        return same && { delivery: readDelivery(same), isMoved: false }
       })
     },
     async setPhase(id, phase, reason) {

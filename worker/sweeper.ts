@@ -6,7 +6,8 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client'
 import { type Logger } from 'pino'
-import { type Delivery, type Deliveries } from '../store/deliveries.ts'
+import { type Deliveries } from '../store/deliveries.ts'
+import { type Delivery } from '../store/delivery-row.ts'
 import { type Channels } from '../store/channels.ts'
 import {
   campaignAttribute,

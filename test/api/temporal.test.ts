@@ -2,7 +2,7 @@
 import { type TestWorkflowEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDeliveryWorkflows, type DeliveryWorkflows } from '../../api/temporal.ts'
-import { type Delivery } from '../../store/deliveries.ts'
+import { type Delivery } from '../../store/delivery-row.ts'
 import { deliveryWorkflowId, stateAttribute } from '../../workflows/messages.ts'
 import { laneQueue } from '../../workflows/queues.ts'
 import { startDelivery, startTemporal } from '../workflows/temporal-server.ts'
