@@ -306,6 +306,21 @@ describe('sendBatch', () => {
     expect(batch.outcomes()).toEqual({ accepted: 4 })
   })
 
+  test('starts no call more than a second after the start of its permit', async () => {
+    const batch = aBatch({ sizes: [1, 1, 1, 1, 1] })
+    // Five calls at two a second would take two seconds; a permit lives for one.
+    batch.ledger.permits.push({ answer: 'granted', calls: 5, startInMs: 0, callsPerSecond: 2 })
+    const { takePermit } = batch.ledger
+    const callsWhenAsked: number[] = []
+    batch.ledger.takePermit = (...asked) => {
+      callsWhenAsked.push(batch.line.calls.length)
+      return takePermit(...asked)
+    }
+    expect(await batch.run()).toMatchObject({ kind: 'finished', finalRecipients: 5 })
+    expect(callsWhenAsked[1]).toBeLessThanOrEqual(3)
+    expect(batch.line.calls).toHaveLength(5)
+  })
+
   test('splits only after a second refusal since the last doubt', async () => {
     const answers: (LineAnswer | 'ok')[] = [
       { kind: 'in-doubt', reason: '500', lineRequestId: null },

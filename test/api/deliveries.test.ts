@@ -146,7 +146,8 @@ describe('an operator', () => {
     expect(api.workflows.told).toContainEqual({
       deliveryId: id,
       operation: 'pause',
-      request: { by: 'Hanako', why },
+      // The number tells the workflow that the gate stands there already.
+      request: { by: 'Hanako', why, seq: 1 },
     })
     const history = await api.call('GET', `/deliveries/${id}/history`)
     expect(history.body.items).toMatchObject([{}, { kind: 'paused', by: 'Hanako', detail: why }])

@@ -154,3 +154,19 @@ test('a delivery without a workflow is shown as interrupted until it has one aga
   const kinds = (await deliveries.events(id)).map(({ kind }) => kind)
   expect(kinds).toEqual(['started', 'interrupted', 'going on'])
 })
+
+test('an order to resume that is older than the last pause opens nothing', async () => {
+  const { id } = await opened.delivery()
+  const { deliveries } = opened.store
+  const facts = { by: 'Mio', why: 'a wrong price' }
+  const paused = await deliveries.moveGate(id, 'paused', { ...facts, isRaised: true })
+  const seen = paused?.delivery.gate.seq
+  // Paused again, by somebody who saw it paused already: what is answered now must hold.
+  const again = await deliveries.moveGate(id, 'paused', { ...facts, by: 'Ken', isRaised: true })
+  expect(again).toMatchObject({ isMoved: false, delivery: { gate: { by: 'Mio' } } })
+  const late = await deliveries.moveGate(id, 'open', { ...facts, ifSeq: seen ?? -1 })
+  expect(late?.delivery.gate.position).toBe('paused')
+  const now = again?.delivery.gate.seq
+  const opens = await deliveries.moveGate(id, 'open', { ...facts, ifSeq: now ?? -1 })
+  expect(opens?.delivery.gate.position).toBe('open')
+})
