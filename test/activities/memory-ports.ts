@@ -19,6 +19,8 @@ export interface MemoryLedger extends Pick<
   permits: Permit[]
   /** Set to make merges fail, as when PostgreSQL is away. */
   isAway: boolean
+  /** Told to the next attempts. */
+  earlierCallsEndInMs: number
 }
 
 /** One batch's ledger, with `first_call_at` at the first attempt and no wait for earlier calls. */
@@ -31,6 +33,7 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
     gate: { position: 'open', seq: 0 },
     permits: [],
     isAway: false,
+    earlierCallsEndInMs: 0,
     beginAttempt: async ({ bodyDigest }) => {
       if (digest !== undefined && digest !== bodyDigest) throw new BodiesDiffer('other bodies')
       digest = bodyDigest
@@ -40,7 +43,7 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
         attemptNo: ledger.attempts,
         records: structuredClone(ledger.records),
         attemptAgesMs: begunAt.map((at) => now() - at),
-        earlierCallsEndInMs: 0,
+        earlierCallsEndInMs: ledger.earlierCallsEndInMs,
       }
     },
     takePermit: async ({ attemptNo }, calls) => {

@@ -321,6 +321,23 @@ describe('sendBatch', () => {
     expect(batch.line.calls).toHaveLength(5)
   })
 
+  test('leaves what is in doubt alone while calls of an earlier attempt can be on the wire', async () => {
+    const batch = aBatch({ sizes: [2] })
+    batch.ledger.isAway = true
+    await expect(batch.run()).rejects.toThrow('away')
+    batch.ledger.isAway = false
+    batch.ledger.earlierCallsEndInMs = 400
+    let waitedMs = 0
+    const startedAt = performance.now()
+    const { takePermit } = batch.ledger
+    batch.ledger.takePermit = (...asked) => {
+      waitedMs = performance.now() - startedAt
+      return takePermit(...asked)
+    }
+    expect(await batch.run()).toMatchObject({ kind: 'finished', finalRecipients: 2 })
+    expect(waitedMs).toBeGreaterThan(390)
+  })
+
   test('splits only after a second refusal since the last doubt', async () => {
     const answers: (LineAnswer | 'ok')[] = [
       { kind: 'in-doubt', reason: '500', lineRequestId: null },
