@@ -100,6 +100,7 @@ export function openBatchBook(options: {
     const nextBeganAt = openedAt - (options.attemptAgesMs[record.settledBy ?? 0] ?? 0)
     // Its key was dead by then, and a new generation would have been recorded before its first call.
     const isKeyUnused =
+      record.state === 'not-accepted' &&
       record.settledBy !== undefined &&
       record.firstCallAt !== undefined &&
       nextBeganAt - Date.parse(record.firstCallAt) > keyUsableForMs + clockSkewMs

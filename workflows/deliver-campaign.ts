@@ -80,7 +80,8 @@ async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise
     delivery.nextPage = { multicast: 0, push: 0 }
     delivery.unresolvedRequests = 0
   }
-  return reconcile(input, gate, delivery.round + 1)
+  // Of its own: pages of the round after this one may have been planned, and their parts are made by round.
+  return reconcile(input, gate, delivery.round + 2)
 }
 
 /** Freezes the audience, or says why the delivery ends before it sends. */
