@@ -76,9 +76,9 @@ export function createPartWriter(
 }
 
 export function createPageActivities(
-  deps: Pick<ActivityDeps, 'store' | 'warehouse'> & { retryKey: MakeRetryKey },
+  deps: Pick<ActivityDeps, 'store' | 'warehouse' | 'roundDelaysMs'> & { retryKey: MakeRetryKey },
 ) {
-  const { store } = deps
+  const { store, roundDelaysMs } = deps
   const writePart = createPartWriter(deps)
 
   async function find(key: PageKey) {
@@ -111,8 +111,11 @@ export function createPageActivities(
       return beating(() => store.plans.pageCounts(input.deliveryId, input.round))
     },
 
-    /** Makes pages of the batches in which somebody has no outcome yet; how many batches these are. */
-    async planRound(input: { deliveryId: string; round: number }): Promise<{ batches: number }> {
+    /** Makes pages of the batches in which somebody has no outcome yet; how many these are, and when they are due. */
+    async planRound(input: {
+      deliveryId: string
+      round: number
+    }): Promise<{ batches: number; delayMs?: number }> {
       return beating(async () => {
         let count = 0
         for (const lane of lanes) {
@@ -127,7 +130,10 @@ export function createPageActivities(
             })
           await store.plans.addRound(input.deliveryId, input.round, pages)
         }
-        return { batches: count }
+        return {
+          batches: count,
+          delayMs: roundDelaysMs[input.round - 1] ?? roundDelaysMs.at(-1) ?? 0,
+        }
       })
     },
   }

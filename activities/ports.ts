@@ -44,4 +44,6 @@ export interface ActivityDeps {
   draining: AbortSignal
   /** How often outcomes are merged into the ledger while a batch runs; default 2,000. */
   mergeEveryMs: number
+  /** Waits before round 1, 2 and so on; the last is repeated. */
+  roundDelaysMs: readonly number[]
 }

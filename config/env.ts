@@ -46,6 +46,7 @@ export interface Settings {
   readonly worker: {
     readonly graceMs: number
     readonly outcomeMergeMs: number
+    readonly roundDelaysMs: readonly number[]
   }
   /** What the embedded start needs besides. */
   readonly embedded: {
@@ -150,7 +151,11 @@ export function readSettings(env: Environment = process.env): Settings {
       deadlineMs: v.LFM_LINE_DEADLINE_MS,
     },
     warehouse: { kind: v.LFM_WAREHOUSE, memory: v.LFM_WAREHOUSE_MEMORY },
-    worker: { graceMs: v.LFM_WORKER_GRACE_MS, outcomeMergeMs: v.LFM_OUTCOME_MERGE_MS },
+    worker: {
+      graceMs: v.LFM_WORKER_GRACE_MS,
+      outcomeMergeMs: v.LFM_OUTCOME_MERGE_MS,
+      roundDelaysMs: v.LFM_ROUND_DELAYS_MS,
+    },
     embedded: {
       temporalCli: v.LFM_TEMPORAL_CLI,
       temporalPort: v.LFM_TEMPORAL_PORT,

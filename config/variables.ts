@@ -102,6 +102,14 @@ export const variables = z.object({
   LFM_OUTCOME_MERGE_MS: milliseconds(0, 60_000)
     .prefault('2000')
     .describe('Time over which outcomes of a delivery are gathered before they are merged.'),
+  LFM_ROUND_DELAYS_MS: z
+    .string()
+    .regex(/^\d{1,8}(,\d{1,8})*$/, 'must be numbers of milliseconds with commas between them')
+    .prefault('60000,300000,900000,3600000')
+    .transform((text) => text.split(',').map(Number))
+    .describe(
+      'Waits before each further round of what LINE has not answered; the last is repeated.',
+    ),
 })
 
 /** Variables whose value no message shows. */

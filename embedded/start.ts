@@ -63,8 +63,8 @@ export interface Embedded {
   kill: (name: string, signal: NodeJS.Signals) => Promise<void>
   /** Starts a part again: in order where it runs, at once where it has ended. */
   restart: (name: string) => Promise<void>
-  /** Starts one more worker; resolves with its name when it is ready. */
-  startWorker: () => Promise<string>
+  /** Starts one more worker, with these settings besides its own; resolves with its name when it is ready. */
+  startWorker: (extra?: Environment) => Promise<string>
   /** Stops all parts in order and gives the data folder free; a second call waits for the first. */
   stop: () => Promise<void>
 }
@@ -196,7 +196,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
       processes: running,
       kill,
       restart,
-      startWorker: () => startProgram('worker'),
+      startWorker: (extra) => startProgram('worker', extra),
       stop,
     }
   }

@@ -87,6 +87,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     log,
     now: () => Date.now(),
     mergeEveryMs: config.worker.outcomeMergeMs,
+    roundDelaysMs: config.worker.roundDelaysMs,
     graceMs: config.worker.graceMs,
     onFatal: (error) => {
       log.fatal({ err: error }, 'the worker ended by itself')

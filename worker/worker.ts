@@ -31,6 +31,7 @@ export interface WorkerDeps {
   log: Logger
   now: () => number
   mergeEveryMs: number
+  roundDelaysMs: readonly number[]
   /** Longest wait at shutdown for batches under way; longer than one LINE call. */
   graceMs: number
   onFatal: (error: Error) => void

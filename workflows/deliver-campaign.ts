@@ -27,9 +27,8 @@ import { runPages } from './run-pages.ts'
 import { showDetails, showState } from './shown.ts'
 
 const defaultPagesPerRun = 500
-const minuteMs = 60_000
 const disagreementWaitMs = 10_000
-const defaultRoundDelaysMs = [minuteMs, 5 * minuteMs, 15 * minuteMs, 60 * minuteMs]
+const minuteMs = 60_000
 
 /** Delivers a campaign once; ends only when every recipient is accounted for. */
 export async function deliverCampaign(input: DeliverCampaignInput): Promise<DeliveryResult> {
@@ -66,8 +65,8 @@ async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise
     // The ledger says who is left, not the pages: one may have ended early.
     const left = await pages.planRound({ deliveryId, round: next })
     if (left.batches === 0) break
-    const delays = input.roundDelaysMs ?? defaultRoundDelaysMs
-    const delayMs = delays[Math.min(delivery.round, delays.length - 1)] ?? minuteMs
+    // A worker of 0.1.0 answers without it.
+    const { delayMs = minuteMs } = left
     showDetails(
       delivery,
       gate.position(),

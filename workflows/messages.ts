@@ -27,8 +27,6 @@ export interface DeliverCampaignInput {
   carried?: CarriedDelivery
   /** Pages after which a run continues as new, whatever the server suggests; default 500. */
   pagesPerRun?: number
-  /** Waits before each round of what is unresolved, the last repeated; default 1, 5, 15, 60 minutes. */
-  roundDelaysMs?: number[]
 }
 
 /** The whole state of a delivery that crosses continue-as-new. */

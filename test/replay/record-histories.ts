@@ -38,12 +38,11 @@ const plain = { pages: { multicast: 2, push: 1 }, batchesPerPage: 3 }
   await save('delivery-failed-before-send', run.handle.workflowId)
 }
 {
-  await using run = await startDelivery(
-    env,
-    bundlePath,
-    { ...plain, unresolvedInRoundZero: 2, quotaProblem: 'The quota has no room.' },
-    { roundDelaysMs: [10] },
-  )
+  await using run = await startDelivery(env, bundlePath, {
+    ...plain,
+    unresolvedInRoundZero: 2,
+    quotaProblem: 'The quota has no room.',
+  })
   while (run.delivery.gate.position !== 'paused') await new Promise((r) => setTimeout(r, 50))
   await run.handle.executeUpdate(pauseUpdate, { args: [who] })
   await run.handle.executeUpdate(resumeUpdate, { args: [who] })

@@ -65,6 +65,8 @@ export interface RunningSystem extends AsyncDisposable {
 
 /** Well below the default of 10 s, for a batch whose worker was killed waits for it. */
 const lineDeadlineMs = 3_000
+/** A twentieth of the default. */
+const roundDelaysMs = [3_000, 15_000, 45_000, 180_000]
 const patienceMs = 100_000
 const lookEveryMs = 100
 const latencyMs = 50
@@ -99,6 +101,10 @@ export interface SystemOptions {
   lineUrl?: string
   /** A folder that an earlier system left; it is kept. */
   dataDir?: string
+  /** How many of each are started; default one. */
+  processes?: NonNullable<Parameters<typeof startEmbedded>[0]>['processes']
+  /** Settings besides, for all parts. */
+  env?: Record<string, string>
 }
 
 /** Starts all parts on free ports; what ends by itself is not started again, for tests kill on purpose. */
@@ -112,8 +118,11 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
       ...plainEnv(),
       LFM_TEMPORAL_CLI: inject('temporalCli'),
       LFM_LINE_DEADLINE_MS: String(lineDeadlineMs),
+      LFM_ROUND_DELAYS_MS: roundDelaysMs.join(),
       ...(options.lineUrl !== undefined && { LINE_API_BASE_URL: options.lineUrl }),
+      ...options.env,
     },
+    ...(options.processes && { processes: options.processes }),
     ports: 'free',
     restartPolicy: 'never',
     onLog: (line) => logs.push(line),

@@ -211,12 +211,11 @@ describe('deliverCampaign', () => {
   })
 
   test('what is unresolved is tried again in a round after the last page', async () => {
-    await using run = await startDelivery(
-      env,
-      bundlePath,
-      { pages: { multicast: 2, push: 0 }, batchesPerPage: 3, unresolvedInRoundZero: 2 },
-      { roundDelaysMs: [10] },
-    )
+    await using run = await startDelivery(env, bundlePath, {
+      pages: { multicast: 2, push: 0 },
+      batchesPerPage: 3,
+      unresolvedInRoundZero: 2,
+    })
     expect(await run.handle.result()).toMatchObject({ state: 'done' })
     const again = run.delivery.sent.filter(({ round }) => round === 1)
     expect(new Set(again.map(({ batchNo }) => batchNo))).toEqual(new Set([0, 1]))

@@ -89,7 +89,7 @@ export function createFakeActivities(options: FakeOptions) {
     async countPages({ round }) {
       return round === 0 ? options.pages : { multicast: 1, push: 0 }
     },
-    planRound: async ({ round }) => ({ batches: round === 1 ? left : 0 }),
+    planRound: async ({ round }) => ({ batches: round === 1 ? left : 0, delayMs: 10 }),
     async sendBatch(input) {
       if (delivery.gate.position !== 'open') return { kind: 'held', gate: delivery.gate }
       const told = await options.onSend?.(input, ++sends)
