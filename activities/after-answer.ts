@@ -1,6 +1,7 @@
 // The rule of what follows an answer of LINE: which records change, and what happens to the piece next.
 import { type LedgerRecord, type LedgerRecords, type Piece, pieceName } from '../domain/ledger.ts'
 import { type LineAnswer } from '../line/port.ts'
+import { type OrderOfChecks } from './order-of-checks.ts'
 
 /** A piece, what is known of it, and the circumstances of the call that was answered. */
 export interface AnsweredCall {
@@ -19,7 +20,7 @@ export interface Consequence {
     | { kind: 'done' }
     /** Same key again, not before `afterMs`. */
     | { kind: 'again'; afterMs: number }
-    /** The parts of a refused request; the ledger must hold them before any is called. */
+    /** The parts of a refused request, none of a refused part that is one recipient; the ledger must hold them first. */
     | { kind: 'split'; parts: Piece[] }
     /** Needs a person: the delivery pauses with this reason. */
     | { kind: 'pause'; why: string }
@@ -31,14 +32,26 @@ const backoffMs = [1_000, 2_000, 4_000, 8_000]
 /** Most calls of one piece within one round (delivery-protocol 7: five tries, then rounds). */
 export const callsPerRound = backoffMs.length + 1
 
+type Refusal = Extract<LineAnswer, { kind: 'recipient-refused' | 'some-recipient-refused' }>
+
+const isRefusal = (answer: LineAnswer): answer is Refusal =>
+  answer.kind === 'recipient-refused' || answer.kind === 'some-recipient-refused'
+
+/** Whether what follows hangs on LINE's order of checks: a second refusal of what was ever in doubt. */
+export function hangsOnOrder(record: LedgerRecord, answer: LineAnswer): boolean {
+  return isRefusal(answer) && record.everInDoubt === true && (record.refusals ?? 0) > 0
+}
+
 /**
  * Applies delivery-protocol 7 to one answer.
  * @param deadlineMs the longest that a call can be on the wire: a request that was ever in doubt is
  *   split only after a second refusal that came later than this.
+ * @param order needed only where `hangsOnOrder` says so.
  */
 export function afterAnswer(
   { piece, record, answer, at }: AnsweredCall,
   deadlineMs: number,
+  order: OrderOfChecks,
 ): Consequence {
   const name = pieceName(piece)
   const answered: LedgerRecord = { ...record, at }
@@ -74,17 +87,24 @@ export function afterAnswer(
     case 'recipient-refused':
     case 'some-recipient-refused': {
       const refusals = (record.refusals ?? 0) + 1
-      if (record.everInDoubt && refusals < 2) {
+      if (record.everInDoubt && (refusals < 2 || order === 'not-known')) {
         const again = tryAgain('in-doubt', answer.reason, deadlineMs)
         return {
           ...again,
           changes: { [name]: { ...again.changes[name], refusals } as LedgerRecord },
         }
       }
+      if (record.everInDoubt && order === 'recipients-first') {
+        const reason = `${answer.reason} An earlier call got no answer, and LINE looks at the recipients before the retry key.`
+        return {
+          changes: { [name]: { ...answered, state: 'unknown', refusals, reason } },
+          next: { kind: 'done' },
+        }
+      }
       if (piece.toOrdinal - piece.fromOrdinal === 1) {
         return {
           changes: { [name]: { ...answered, state: 'rejected', refusals, reason: answer.reason } },
-          next: { kind: 'done' },
+          next: piece.isSplit ? { kind: 'split', parts: [] } : { kind: 'done' },
         }
       }
       const parts = partsOf(piece, answer.kind === 'recipient-refused' ? answer.index : undefined)
@@ -138,11 +158,7 @@ function partsOf(piece: Piece, index: number | undefined): Piece[] {
   })
 }
 
-function partRecord(
-  part: Piece,
-  parent: LedgerRecord,
-  answer: Extract<LineAnswer, { kind: 'recipient-refused' | 'some-recipient-refused' }>,
-): LedgerRecord {
+function partRecord(part: Piece, parent: LedgerRecord, answer: Refusal): LedgerRecord {
   const isNamed =
     answer.kind === 'recipient-refused' && part.fromOrdinal === parent.fromOrdinal + answer.index
   const record: LedgerRecord = {

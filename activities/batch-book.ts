@@ -1,6 +1,7 @@
 // The book of one attempt of a batch: which pieces are open, when each may be called, what is yet to be merged.
 import {
   isFinal,
+  keyUsableForMs,
   mayHaveBeenAccepted,
   type LedgerRecord,
   type LedgerRecords,
@@ -10,9 +11,6 @@ import {
 } from '../domain/ledger.ts'
 import { callsPerRound } from './after-answer.ts'
 import { type RenderedBatch } from './rendered-batch.ts'
-
-/** LINE forgets a retry key after 24 h (LINE docs, "Retrying an API request"); an hour is kept as a margin. */
-export const keyUsableForMs = 23 * 3_600_000
 
 /** Most by which the clocks of two workers, or of one and PostgreSQL, are believed to differ. */
 const clockSkewMs = 600_000
@@ -24,8 +22,8 @@ export interface OpenPiece {
 }
 
 export interface BatchBook {
-  /** Takes out up to `most` pieces that may be called now. */
-  take(most: number): OpenPiece[]
+  /** Takes out up to `most` pieces that could be called at this time, by `now()`. */
+  take(most: number, time: number): OpenPiece[]
   /** How many may be called now. */
   readyCount(): number
   /** When the next one may be called; undefined where none is open. */
@@ -33,6 +31,8 @@ export interface BatchBook {
   /** Puts a piece back, or parts of one in; a piece that has had its calls of this round is left to the rounds. */
   put(piece: Piece, notBefore: number): void
   recordOf(piece: Piece): LedgerRecord
+  /** Everything that is known, by `pieceName`. */
+  records(): LedgerRecords
   /** Keeps a change in memory until it is merged. */
   change(changes: LedgerRecords): void
   /** Changes since the last call of this. */
@@ -125,8 +125,7 @@ export function openBatchBook(options: {
   }
 
   return {
-    take(most) {
-      const time = now()
+    take(most, time) {
       const taken: OpenPiece[] = []
       const left: OpenPiece[] = []
       for (const item of open)
@@ -150,6 +149,7 @@ export function openBatchBook(options: {
       if (!record) throw new Error(`Piece ${pieceName(piece)} has no record.`)
       return record
     },
+    records: () => Object.fromEntries(records),
     change(changes) {
       for (const [name, record] of Object.entries(changes)) note(name, record)
     },

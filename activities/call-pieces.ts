@@ -1,14 +1,19 @@
 // Calls LINE for the open pieces of a batch, under permits, and merges the answers into the ledger.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type LedgerRecord, type Piece, pieceName } from '../domain/ledger.ts'
+import { keyUsableForMs, type LedgerRecord, type Piece, pieceName } from '../domain/ledger.ts'
 import { type Permit } from '../store/ledger.ts'
-import { afterAnswer } from './after-answer.ts'
-import { type BatchBook, keyUsableForMs } from './batch-book.ts'
+import { afterAnswer, hangsOnOrder } from './after-answer.ts'
+import { type BatchBook } from './batch-book.ts'
 import { type DeliveryContext } from './delivery-context.ts'
+import { findAcceptedKey, type FindOrder, type OrderOfChecks } from './order-of-checks.ts'
+import { type LanePace } from './lane-pace.ts'
 import { type InTurn } from './permit-queue.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { type RenderedBatch } from './rendered-batch.ts'
 import { type SendBatchInput, type SendBatchResult } from './send-batch.ts'
+import { watchSplits } from './split-budget.ts'
+import { type NoteThrottle } from './throttle-notes.ts'
+import { type WirePlaces } from './wire-places.ts'
 
 /** Most of a lane's rate that one permit covers, in seconds; delivery-protocol 6. */
 const permitCoversSeconds = 0.5
@@ -20,10 +25,11 @@ const longestPermitWaitMs = 500
 const napMs = 250
 /** Calls are started in small groups, for a timer for each of 2,000 calls a second costs more than it smooths. */
 const paceMs = 5
-/** How long the fleet waits on a lane after LINE answered 429 to several of its calls. */
-const holdAfterThrottleMs = 250
-/** A single 429 may be LINE's limit for one user; from the second in a batch on it is the channel's rate. */
-const throttlesOfARate = 2
+/**
+ * A call that is later than this is not made under its permit: the lane's clock has gone on, and with it the calls of
+ * other workers, on top of which it would come.
+ */
+const latestMs = 250
 
 export interface CallPiecesOptions extends Pick<
   ActivityDeps,
@@ -32,6 +38,10 @@ export interface CallPiecesOptions extends Pick<
   store: Pick<ActivityDeps['store'], 'ledger' | 'deliveries'>
   retryKey: MakeRetryKey
   inTurn: InTurn
+  pace: LanePace
+  places: WirePlaces
+  noteThrottle: NoteThrottle
+  findOrder: FindOrder
   input: SendBatchInput
   context: DeliveryContext
   batch: RenderedBatch
@@ -45,16 +55,33 @@ export interface CallPiecesOptions extends Pick<
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
+type Granted = Extract<Permit, { answer: 'granted' }>
+
+/** A permit with the times of question and answer, by `now()`. */
+type GrantedPermit = Granted & { askedAt: number; answeredAt: number }
+
+/** What a call has to know of its permit; it may start until `endsAt`, by `now()`. */
+interface Spending {
+  endsAt: number
+  lowerings: number
+}
+
 type Stop = Exclude<SendBatchResult, { kind: 'finished' }> | { kind: 'finished' }
 
 /** Works until nothing is open, or something stops it; every answer is in the ledger when it resolves. */
 export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
   const { store, line, input, context, batch, book, now } = options
-  const { deliveryId, lane, batchNo } = input
+  const { deliveryId, lane, batchNo, lineChannelId } = input
   const { ledger } = store
+  const laneName = `${lineChannelId}/${lane}`
+  const channel = { lineChannelId, channelSecret: context.channelSecret }
   const inFlight = new Set<Promise<void>>()
+  const splits = watchSplits(ledger, {
+    deliveryId,
+    lane,
+    laneRequests: context.plan.requests[lane],
+  })
   let pauseBecause: string | undefined
-  let throttles = 0
   let callsPerSecond = context.channel.callsPerSecond[lane]
   let merging: Promise<void> = Promise.resolve()
   let failure: Error | undefined
@@ -112,7 +139,26 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     return { record: next, isCallable: true, isNew: true }
   }
 
-  async function call(piece: Piece, record: LedgerRecord, startBy: number): Promise<void> {
+  /** LINE's order of checks on this lane, learnt by a call under a permit of its own. */
+  function orderOfChecks(messagesJson: string): Promise<OrderOfChecks> {
+    return options.findOrder({
+      channel,
+      lane,
+      messagesJson,
+      acceptedKey: () =>
+        findAcceptedKey({ ...options, ledger, batch: input, records: book.records() }),
+      async permission() {
+        const permit = await askForPermit(1)
+        if (permit.answer !== 'granted') return undefined
+        // The call that was refused has a place still, and its connection is free.
+        const startsAt = permit.askedAt + permit.startInMs
+        await sleep(Math.max(0, startsAt - now()))
+        return mustStop() ? undefined : startsAt + permitLifetimeMs
+      },
+    })
+  }
+
+  async function call(piece: Piece, record: LedgerRecord, under: Spending): Promise<void> {
     const request = batch.requests.get(piece.requestNo)
     if (!request || request.messagesJson === null)
       throw new Error(`Request ${lane}/${piece.requestNo} has no rendered messages.`)
@@ -123,13 +169,10 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       firstCallAt: record.firstCallAt ?? new Date(started).toISOString(),
     }
     const sending = line.send({
-      channel: {
-        lineChannelId: context.channel.lineChannelId,
-        channelSecret: context.channelSecret,
-      },
+      channel,
       lane,
       to: request.userIds.slice(piece.fromOrdinal, piece.toOrdinal),
-      startBy: performance.now() + startBy - started,
+      startBy: performance.now() + under.endsAt - started,
       messagesJson: request.messagesJson,
       notificationDisabled: context.notificationDisabled,
       aggregationUnit: context.delivery.aggregationUnit,
@@ -149,10 +192,15 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       throw error
     })
     const at = new Date(now()).toISOString()
-    const { changes, next } = afterAnswer({ piece, record: called, answer, at }, line.deadlineMs)
+    const order = hangsOnOrder(called, answer)
+      ? await orderOfChecks(request.messagesJson)
+      : 'not-known'
+    const answered = { piece, record: called, answer, at }
+    const { changes, next } = afterAnswer(answered, line.deadlineMs, order)
     book.change(changes)
-    if (answer.kind === 'throttled' && ++throttles >= throttlesOfARate)
-      await ledger.holdLane(input.lineChannelId, lane, holdAfterThrottleMs)
+    // Only of a piece's first call in a round: a user at LINE's limit is refused again and again while all others pass.
+    if (answer.kind === 'throttled' && called.calls === 1)
+      options.noteThrottle(lineChannelId, lane, under.lowerings)
     switch (next.kind) {
       case 'done':
         return
@@ -162,37 +210,50 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       case 'split':
         // The split is on record before a part is called, or a re-run could send whole and part.
         await merge()
-        for (const part of next.parts) book.put(part, now())
+        if ('reason' in answer)
+          pauseBecause ??= await splits.overspent(piece.requestNo, book.records(), answer.reason)
+        // Later than any permit that is on its way: to a superseded attempt that one would let call parts of a split
+        // that is not on record.
+        for (const part of next.parts) book.put(part, now() + 1)
         return
       case 'pause':
         pauseBecause ??= next.why
     }
   }
 
-  function start(piece: Piece, record: LedgerRecord, startBy: number): void {
-    const running = call(piece, record, startBy)
+  function start(piece: Piece, record: LedgerRecord, under: Spending): void {
+    const running = call(piece, record, under)
       .catch((error: unknown) => {
         failure ??= asError(error)
       })
       .finally(() => {
         inFlight.delete(running)
+        options.places.give()
         if (inFlight.size === 0 || book.readyCount() > 0) wake()
       })
     inFlight.add(running)
+    options.places.take()
   }
 
   /** Starts the permitted calls evenly over the time that they take at the lane's rate. */
-  async function spend(permit: Permit & { answer: 'granted'; askedAt: number }): Promise<void> {
+  async function spend(permit: GrantedPermit): Promise<void> {
     // Counted from before the permit was asked for, so never longer than PostgreSQL counts it.
-    const firstAt = permit.askedAt + permit.startInMs
-    const endsAt = Math.min(firstAt + permitLifetimeMs, options.stopBy)
+    const endsAt = Math.min(permit.askedAt + permit.startInMs + permitLifetimeMs, options.stopBy)
+    // But started from the answer, or a slow answer would put the permit's calls over those before.
+    const firstAt = permit.answeredAt + permit.startInMs
+    const under = { endsAt, lowerings: permit.lowerings }
     const isOver = () => mustStop() || now() > endsAt
-    const pieces = book.take(permit.calls)
+    const pieces = book.take(permit.calls, permit.askedAt)
     for (const [i, { piece, notBefore }] of pieces.entries()) {
       const dueAt = firstAt + (i * 1_000) / permit.callsPerSecond
-      while (!isOver() && dueAt <= endsAt && now() < dueAt)
-        await sleep(Math.min(Math.max(dueAt - now(), paceMs), napMs))
-      if (isOver() || dueAt > endsAt) {
+      const isLate = () => dueAt > endsAt || now() - dueAt > latestMs
+      while (!isOver() && !isLate()) {
+        const waitMs = dueAt - now()
+        const stillMs = waitMs > 0 ? waitMs : options.pace(laneName, permit.callsPerSecond)
+        if (stillMs <= 0) break
+        await sleep(Math.min(Math.max(stillMs, paceMs), napMs))
+      }
+      if (isOver() || isLate()) {
         book.put(piece, notBefore)
         continue
       }
@@ -200,18 +261,19 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       if (isNew) await merge()
       if (!isCallable) continue
       if (isOver()) book.put(piece, notBefore)
-      else start(piece, record, endsAt)
+      else start(piece, record, under)
     }
   }
 
   /** Waits for its turn and then for a permit; `wait` is answered only where there is a reason to stop asking. */
-  function askForPermit(calls: number): Promise<Permit & { askedAt: number }> {
-    const { lineChannelId } = input
-    return options.inTurn(`${lineChannelId}/${lane}`, async () => {
+  function askForPermit(wanted: number): Promise<Exclude<Permit, Granted> | GrantedPermit> {
+    const isEnough = () => mustStop() || now() > options.stopBy
+    return options.inTurn(laneName, context.delivery.priority, async () => {
       for (;;) {
+        const calls = await options.places.untilFree(wanted, isEnough)
         const askedAt = now()
         // Looked at before it asks: a permit that nobody may use is rate that is gone.
-        if (mustStop() || askedAt > options.stopBy) return { answer: 'wait', waitMs: 0, askedAt }
+        if (calls === 0 || isEnough()) return { answer: 'wait', waitMs: 0 }
         const permit = await ledger.takePermit(
           { deliveryId, lane, batchNo, attemptNo: options.attemptNo, lineChannelId },
           calls,
@@ -221,7 +283,8 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
             lifetimeMs: permitLifetimeMs,
           },
         )
-        if (permit.answer !== 'wait') return { ...permit, askedAt }
+        if (permit.answer === 'granted') return { ...permit, askedAt, answeredAt: now() }
+        if (permit.answer !== 'wait') return permit
         await sleep(Math.max(paceMs, Math.min(permit.waitMs, napMs)))
       }
     })
@@ -266,6 +329,8 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
   }, options.mergeEveryMs)
   let stop: Stop
   try {
+    // A first call would wait for it with all that are due meanwhile, and they would leave at once.
+    await line.prepare(channel)
     stop = await untilStopped()
   } finally {
     clearInterval(merger)
@@ -283,5 +348,6 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     why: pauseBecause,
   })
   if (!moved) throw new Error(`There is no delivery ${deliveryId}.`)
+  await splits.startAnew()
   return { kind: 'held', gate: moved.delivery.gate }
 }

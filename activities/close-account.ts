@@ -9,6 +9,8 @@ import {
   mayHaveBeenAccepted,
 } from '../domain/ledger.ts'
 import { type Account, addsUp } from '../domain/outcome.ts'
+import { type CommittedPlan } from '../store/plans.ts'
+import { type PartName } from '../warehouse/port.ts'
 import { beating } from './beating.ts'
 import { createPartWriter } from './pages.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
@@ -89,28 +91,58 @@ export function createCloseActivities(
     lane: Lane,
     { deliveryId, round }: { deliveryId: string; round: number },
     facts: { attempt: string; laneRequests: number; attempted: number[]; why: string },
-  ): Promise<void> {
-    await writePart({ deliveryId, lane, round, page: restPage }, facts.attempted)
+  ): Promise<PartName[]> {
+    const rest = { deliveryId, lane, round, page: restPage }
+    await writePart(rest, facts.attempted)
     const ranges = neverReached(lane, facts.laneRequests, facts.attempted)
-    if (ranges.length === 0) return
-    await warehouse.writeUnsent(
-      { deliveryId, lane, round, page: neverReachedPage },
-      facts.attempt,
-      ranges,
-      { at: new Date(now()).toISOString(), reason: facts.why },
-    )
+    if (ranges.length === 0) return [rest]
+    const unsent = { ...rest, page: neverReachedPage }
+    await warehouse.writeUnsent(unsent, facts.attempt, ranges, {
+      at: new Date(now()).toISOString(),
+      reason: facts.why,
+    })
+    return [rest, unsent]
+  }
+
+  /** Makes every part again as the ledger has it. @returns those that it made */
+  async function makePartsAgain(
+    plan: CommittedPlan,
+    closing: { deliveryId: string; closingRound: number; closedBecause: string | null },
+  ): Promise<PartName[]> {
+    const { deliveryId, closedBecause } = closing
+    const made: PartName[] = []
+    for (const { lane, round, pageNo, batches } of await store.plans.pages(deliveryId)) {
+      const part = { deliveryId, lane, round, page: `${pageNo}` }
+      await writePart(part, batches)
+      made.push(part)
+    }
+    if (closedBecause !== null) {
+      const round = await store.deliveries.closingRound(deliveryId, closing.closingRound)
+      for (const lane of lanes) {
+        const facts = {
+          attempt: plan.attempt,
+          laneRequests: plan.requests[lane],
+          attempted: await store.ledger.attempted(deliveryId, lane),
+          why: closedBecause,
+        }
+        made.push(...(await writeClosingParts(lane, { deliveryId, round }, facts)))
+      }
+    }
+    return made
   }
 
   return {
     /**
      * Gives everybody without an outcome one: `unknown` where a call may have been accepted, else `unsent`.
      * Waits first until no call of this delivery can be on the wire any more.
+     * @param input.round counts the first time; whoever closes it again closes it in the same round.
      */
     async closeLedger(input: { deliveryId: string; round: number; why: string }): Promise<void> {
-      const { deliveryId, round, why } = input
+      const { deliveryId, why } = input
       await beating(async () => {
         const plan = await store.plans.find(deliveryId)
         if (!plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
+        const round = await store.deliveries.closingRound(deliveryId, input.round)
         for (;;) {
           const leftMs = await store.ledger.callsEndInMs(deliveryId)
           if (leftMs <= 0) break
@@ -122,14 +154,14 @@ export function createCloseActivities(
           const attempted = await store.ledger.attempted(deliveryId, lane)
           for (const batchNo of await store.ledger.unresolved(deliveryId, lane))
             await closeBatch(deliveryId, lane, batchNo, facts)
-          await writeClosingParts(lane, input, { ...facts, attempted })
+          await writeClosingParts(lane, { deliveryId, round }, { ...facts, attempted })
         }
       })
     },
 
     /**
-     * Compares plan and outcomes in the warehouse. Where a part is missing, all are made again from the ledger
-     * once; where they still differ it says so, for a delivery must not end with a false account.
+     * Compares plan and outcomes in the warehouse. Where a part is missing or damaged, all are made again from the
+     * ledger once; where they still differ it says so, for a delivery must not end with a false account.
      */
     async reconcile(input: {
       deliveryId: string
@@ -147,21 +179,10 @@ export function createCloseActivities(
             withoutOutcome: result.withoutOutcome,
             outcomesWithoutRecipient: result.outcomesWithoutRecipient,
             withTwoOutcomes: result.withTwoOutcomes,
+            unreadableParts: result.unreadableParts,
           })
-          for (const page of await store.plans.pages(deliveryId))
-            await writePart({ ...page, deliveryId, page: `${page.pageNo}` }, page.batches)
-          if (input.closedBecause !== null)
-            for (const lane of lanes)
-              await writeClosingParts(
-                lane,
-                { deliveryId, round: input.closingRound },
-                {
-                  attempt: plan.attempt,
-                  laneRequests: plan.requests[lane],
-                  attempted: await store.ledger.attempted(deliveryId, lane),
-                  why: input.closedBecause,
-                },
-              )
+          // What the ledger knows nothing of goes.
+          await warehouse.dropOtherParts(deliveryId, await makePartsAgain(plan, input))
           result = await warehouse.reconcile(deliveryId, plan.attempt)
         }
         if (result.isExact && addsUp(result.account))
@@ -181,12 +202,29 @@ export function createCloseActivities(
           store.plans.find(deliveryId),
         ])
         if (!delivery || !plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
-        return warehouse.materialiseLog({
+        const make = () =>
+          warehouse.materialiseLog({
+            deliveryId,
+            campaignId: delivery.campaignId,
+            channelId: delivery.channelId,
+            attempt: plan.attempt,
+          })
+        const planned = plan.recipients.multicast + plan.recipients.push
+        const first = await make().catch(() => ({ rows: 0 }))
+        if (first.rows === planned) return first
+        // A part has gone, or was damaged, since the account was made; if it is something else, it is thrown below.
+        log.warn('The log lacks rows; the parts are made again from the ledger', first)
+        const { closingRound, gate } = delivery
+        await makePartsAgain(plan, {
           deliveryId,
-          campaignId: delivery.campaignId,
-          channelId: delivery.channelId,
-          attempt: plan.attempt,
+          closingRound: closingRound ?? 0,
+          closedBecause: closingRound === null ? null : `Cancelled: ${gate.why ?? ''}`,
         })
+        const second = await make()
+        if (second.rows === planned) return second
+        throw new Error(
+          `The log of delivery ${deliveryId} has ${second.rows} rows, its plan ${planned} recipients.`,
+        )
       })
     },
   }

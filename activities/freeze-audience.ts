@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { activityInfo, cancellationSignal } from '@temporalio/activity'
 import { type Lane } from '../domain/lane.ts'
-import { SegmentRefused } from '../warehouse/port.ts'
+import { type FrozenPlan } from '../domain/plan.ts'
+import { type Delivery } from '../store/delivery-row.ts'
+import { SegmentRefused, type FreezeRequest } from '../warehouse/port.ts'
 import { beating } from './beating.ts'
 import { type ActivityDeps } from './ports.ts'
 
@@ -15,6 +17,8 @@ export type FreezeResult =
     }
   /** The segment can't be used; nothing was sent and nothing will be. */
   | { kind: 'refused'; why: string }
+
+type FreezeFacts = Omit<FreezeRequest, 'sql'>
 
 export function createFreezeActivities({
   store,
@@ -29,13 +33,32 @@ export function createFreezeActivities({
     if (!content) throw new Error(`Content ${delivery.contentId} is gone.`)
     // The attempt's own name: one that stalls and wakes up later writes beside the plan, never over it.
     const attempt = `${activityInfo().attempt}-${randomUUID()}`
-    const frozen = await warehouse.freeze(
-      { deliveryId, attempt, sql: delivery.segmentSql, variables: content.variables },
-      cancellationSignal(),
-    )
+    const { variables } = content
+    const request = { deliveryId, attempt, variables }
+    const frozen = delivery.retry
+      ? await freezeRetry(request, delivery.retry)
+      : await warehouse.freeze({ ...request, sql: delivery.segmentSql }, cancellationSignal())
     const committed = await store.plans.commit(deliveryId, frozen)
     await warehouse.dropOtherAttempts(deliveryId, committed.attempt)
     return committed
+  }
+
+  async function freezeRetry(
+    request: FreezeFacts,
+    { of, outcomes }: NonNullable<Delivery['retry']>,
+  ): Promise<FrozenPlan> {
+    const [earlier, plan] = await Promise.all([store.deliveries.find(of), store.plans.find(of)])
+    const account = earlier?.account
+    if (!account || !plan) throw new Error(`Delivery ${of} has no account to be retried from.`)
+    return warehouse.freezeRetry(
+      {
+        ...request,
+        earlier: { deliveryId: of, attempt: plan.attempt },
+        outcomes,
+        recipients: outcomes.reduce((sum, outcome) => sum + account[outcome], 0),
+      },
+      cancellationSignal(),
+    )
   }
 
   return {

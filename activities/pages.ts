@@ -1,11 +1,12 @@
 // Pages and rounds: which batches a child workflow has, and the part of the warehouse that it leaves.
 import { type Gate } from '../domain/delivery.ts'
-import { type Lane, lanes } from '../domain/lane.ts'
+import { batchCount, type Lane, lanes } from '../domain/lane.ts'
 import { isFinal, pieceOf } from '../domain/ledger.ts'
 import { batchesPerPage } from '../domain/plan.ts'
 import { type LedgerBatch } from '../store/ledger.ts'
 import { type OutcomeRow } from '../warehouse/port.ts'
 import { beating } from './beating.ts'
+import { createFailureLimit } from './failure-limit.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 
 export interface PageKey {
@@ -13,6 +14,16 @@ export interface PageKey {
   lane: Lane
   round: number
   pageNo: number
+}
+
+/** What the store tells of a delivery with a plan. */
+export interface Standing {
+  /** Recipients in the plan. */
+  planned: number
+  /** The highest round that pages or parts may be named by. */
+  lastRound: number
+  /** Whether no batch was ever attempted. */
+  isUntouched: boolean
 }
 
 /** Batches whose records are in memory at once while a part is written. */
@@ -80,6 +91,7 @@ export function createPageActivities(
 ) {
   const { store, roundDelaysMs } = deps
   const writePart = createPartWriter(deps)
+  const holdToLimit = createFailureLimit(deps)
 
   async function find(key: PageKey) {
     const page = await store.plans.page(key.deliveryId, key.lane, key.round, key.pageNo)
@@ -88,6 +100,25 @@ export function createPageActivities(
         `Delivery ${key.deliveryId} has no page ${key.lane}/${key.round}-${key.pageNo}.`,
       )
     return page
+  }
+
+  async function planOf(deliveryId: string) {
+    const plan = await store.plans.find(deliveryId)
+    if (!plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
+    return plan
+  }
+
+  /** Batches in which somebody has no outcome, those among them that no attempt ever reached, ascending. */
+  async function leftOf(deliveryId: string, lane: Lane, laneRequests: number): Promise<number[]> {
+    const [attempted, unresolved] = await Promise.all([
+      store.ledger.attempted(deliveryId, lane),
+      store.ledger.unresolved(deliveryId, lane),
+    ])
+    const isDone = new Set(attempted)
+    for (const batchNo of unresolved) isDone.delete(batchNo)
+    return Array.from({ length: batchCount(lane, laneRequests) }, (_, batchNo) => batchNo).filter(
+      (batchNo) => !isDone.has(batchNo),
+    )
   }
 
   return {
@@ -104,11 +135,36 @@ export function createPageActivities(
       await beating(async () => {
         const page = await find(key)
         await writePart({ ...key, page: `${key.pageNo}` }, page.batches)
+        // A worker may have died between its last merge and its look at the limit.
+        await holdToLimit(key.deliveryId)
+      })
+    },
+
+    /** How far a delivery has come whose workflow is begun again; null where its audience is not frozen yet. */
+    async findStanding({ deliveryId }: { deliveryId: string }): Promise<Standing | null> {
+      return beating(async () => {
+        const [delivery, plan, lastRound, ...attempted] = await Promise.all([
+          store.deliveries.find(deliveryId),
+          store.plans.find(deliveryId),
+          store.plans.lastRound(deliveryId),
+          ...lanes.map((lane) => store.ledger.attempted(deliveryId, lane)),
+        ])
+        if (!delivery) throw new Error(`There is no delivery ${deliveryId}.`)
+        if (!plan) return null
+        return {
+          planned: plan.recipients.multicast + plan.recipients.push,
+          lastRound: Math.max(lastRound, delivery.closingRound ?? 0),
+          isUntouched: attempted.every((batches) => batches.length === 0),
+        }
       })
     },
 
     async countPages(input: { deliveryId: string; round: number }): Promise<Record<Lane, number>> {
-      return beating(() => store.plans.pageCounts(input.deliveryId, input.round))
+      return beating(async () => {
+        // Asked for when the round begins, which is told to whoever looks.
+        if (input.round > 0) await store.plans.setNextRound(input.deliveryId, input.round, 0)
+        return store.plans.pageCounts(input.deliveryId, input.round)
+      })
     },
 
     /** Makes pages of the batches in which somebody has no outcome yet; how many these are, and when they are due. */
@@ -117,9 +173,10 @@ export function createPageActivities(
       round: number
     }): Promise<{ batches: number; delayMs?: number }> {
       return beating(async () => {
+        const plan = await planOf(input.deliveryId)
         let count = 0
         for (const lane of lanes) {
-          const batches = await store.ledger.unresolved(input.deliveryId, lane)
+          const batches = await leftOf(input.deliveryId, lane, plan.requests[lane])
           count += batches.length
           const pages = []
           for (let from = 0; from < batches.length; from += batchesPerPage)
@@ -130,10 +187,9 @@ export function createPageActivities(
             })
           await store.plans.addRound(input.deliveryId, input.round, pages)
         }
-        return {
-          batches: count,
-          delayMs: roundDelaysMs[input.round - 1] ?? roundDelaysMs.at(-1) ?? 0,
-        }
+        const delayMs = roundDelaysMs[input.round - 1] ?? roundDelaysMs.at(-1) ?? 0
+        if (count > 0) await store.plans.setNextRound(input.deliveryId, input.round, delayMs)
+        return { batches: count, delayMs }
       })
     },
   }

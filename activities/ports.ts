@@ -33,7 +33,7 @@ export interface QueueRates {
 }
 
 export interface ActivityDeps {
-  store: Pick<Store, 'channels' | 'contents' | 'deliveries' | 'plans' | 'ledger'>
+  store: Pick<Store, 'channels' | 'contents' | 'deliveries' | 'plans' | 'ledger' | 'failures'>
   warehouse: Warehouse
   line: LinePort
   compileTemplate: CompileTemplate

@@ -2,13 +2,19 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity'
 import { type Gate } from '../domain/delivery.ts'
 import { type Lane, requestsOf } from '../domain/lane.ts'
+import { isFailure } from '../domain/ledger.ts'
 import { beating } from './beating.ts'
 import { openBatchBook } from './batch-book.ts'
 import { callPieces } from './call-pieces.ts'
+import { createFailureLimit } from './failure-limit.ts'
+import { createLanePace } from './lane-pace.ts'
 import { createPermitQueue } from './permit-queue.ts'
 import { createDeliveryContexts } from './delivery-context.ts'
+import { createFindOrder } from './order-of-checks.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { renderBatch } from './rendered-batch.ts'
+import { createThrottleNotes } from './throttle-notes.ts'
+import { createWirePlaces } from './wire-places.ts'
 
 export interface SendBatchInput {
   deliveryId: string
@@ -39,7 +45,23 @@ export function createSendActivities(
 ) {
   const { store, warehouse, now } = deps
   const contextOf = createDeliveryContexts(deps)
-  const inTurn = createPermitQueue()
+  const traffic = {
+    inTurn: createPermitQueue(),
+    pace: createLanePace(now),
+    places: createWirePlaces(deps.line.callsAtOnce),
+    noteThrottle: createThrottleNotes(store.ledger),
+  }
+  const findOrder = createFindOrder(deps)
+  const holdToLimit = createFailureLimit(deps)
+
+  /** The ledger, which looks at the campaign's limit after each merge of somebody who can't be reached. */
+  const watchedLedger: typeof store.ledger = {
+    ...store.ledger,
+    async merge(batch, records) {
+      await store.ledger.merge(batch, records)
+      if (Object.values(records).some(isFailure)) await holdToLimit(batch.deliveryId)
+    },
+  }
 
   async function attempt(input: SendBatchInput): Promise<SendBatchResult> {
     const { deliveryId, lane, batchNo, round } = input
@@ -75,7 +97,9 @@ export function createSendActivities(
     })
     const stopped = await callPieces({
       ...deps,
-      inTurn,
+      store: { ...store, ledger: watchedLedger },
+      ...traffic,
+      findOrder,
       input,
       context,
       batch,

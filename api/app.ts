@@ -4,6 +4,7 @@ import { rawBody, readJson } from './body.ts'
 import { type ApiDeps, type AppParts } from './deps.ts'
 import { docsPage, problemPage } from './docs-page.ts'
 import { healthRoutes } from './health.ts'
+import { serveMetrics } from './metrics.ts'
 import { openApiOf } from './openapi.ts'
 import { isProblemKind, Problem, problemDocument, problemKinds } from './problem.ts'
 import { toProblem } from './refusals.ts'
@@ -138,6 +139,7 @@ export function createApp(parts: AppParts): Express {
     if (!isProblemKind(kind)) throw new Problem('not-found', 'There is no such kind of problem.')
     res.type('html').send(problemPage(kind))
   })
+  app.get('/metrics', requireToken(deps), serveMetrics(deps))
   app.use('/api/v1', apiRouter(deps))
   app.use(() => {
     throw new Problem('not-found', 'There is no route with this path; GET /docs lists them.')

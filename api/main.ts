@@ -6,6 +6,7 @@ import { createLine } from '../line/client.ts'
 import { requireCurrentSchema, SchemaMismatch } from '../store/migrate.ts'
 import { createStore } from '../store/store.ts'
 import { createDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts'
+import { startAlertWatch } from './alert-watch.ts'
 import { createApp } from './app.ts'
 import { checkContent } from './check-content.ts'
 import { CannotListen, listen } from './listen.ts'
@@ -61,10 +62,19 @@ async function main(): Promise<void> {
       closing: closing.signal,
     })
     const listening = await listen(app, config.api)
+    const alertWatch = startAlertWatch({
+      store,
+      workflows,
+      log,
+      patienceMs: config.alerts.afterMs,
+      webhookUrl: config.alerts.webhookUrl,
+      holder: `${process.pid}@${hostname()}`,
+    })
     shutDownOnSignal(
       async () => {
         log.info('the API is closing')
         closing.abort()
+        await alertWatch.stop()
         await listening.stop()
         await closeParts()
         log.info('the API has closed')

@@ -27,7 +27,8 @@ export async function requireDelivery({ store }: ApiDeps, id: string): Promise<D
   return delivery
 }
 
-function refuseEnded({ id, phase }: Delivery): void {
+/** @throws Problem delivery-ended */
+export function refuseEnded({ id, phase }: Delivery): void {
   if (!hasEnded(phase)) return
   throw new Problem('delivery-ended', `Delivery ${id} has ended: it is "${phase}".`)
 }
@@ -84,6 +85,12 @@ export async function resumeDelivery(
   const before = await requireDelivery(deps, id)
   refuseEnded(before)
   refuseCancelled(before)
+  if (before.restoredAt !== null) {
+    throw new Problem(
+      'operation-refused',
+      `PostgreSQL was restored under delivery ${id}: recover it first, then resume it.`,
+    )
+  }
   const told = await deps.workflows.tell(
     id,
     'resume',

@@ -70,6 +70,12 @@ const kinds = {
     explanation:
       'A cancelled delivery starts no call again, so it can neither be paused nor resumed. Start the campaign again instead.',
   },
+  'workflow-running': {
+    status: 409,
+    title: 'The delivery has a workflow',
+    explanation:
+      'A delivery is recovered where its workflow is gone. One that runs is never given a second workflow: terminate it in Temporal Web first if it must begin again.',
+  },
   'operation-refused': {
     status: 409,
     title: 'The delivery refused the operation',
@@ -80,6 +86,12 @@ const kinds = {
     title: 'The delivery has not got that far',
     explanation:
       'What is asked for is made in a later phase of the delivery: the list of malformed ids when its audience is frozen, recipients by outcome when it has ended.',
+  },
+  'retry-refused': {
+    status: 409,
+    title: "The delivery can't be retried like this",
+    explanation:
+      'A retry is for recipients of an ended delivery that no other retry has. It needs at least one of them; with unknown, it needs mayReachTwice to be their number, and their retry keys to be past their life at LINE.',
   },
   'segment-refused': {
     status: 422,

@@ -24,6 +24,28 @@ async function requireUsableSegment(deps: ApiDeps, campaign: Campaign): Promise<
   }
 }
 
+/** Starts the workflow of a delivery that has just been made; the delivery as it is then. */
+export async function startWorkflow(
+  { store, workflows, log }: ApiDeps,
+  made: Delivery,
+  campaign: Campaign,
+): Promise<Delivery> {
+  if (made.phase === 'starting') {
+    const channel = await store.channels.find(made.channelId)
+    if (!channel) throw new Error(`Channel ${made.channelId} is gone.`)
+    await workflows
+      .start(made, {
+        lineChannelId: channel.lineChannelId,
+        summary: `${campaign.name} through ${channel.name}`,
+      })
+      .catch((error: unknown) => {
+        // The delivery exists and the worker's sweeper starts what has no workflow: refusing now would be untrue.
+        log.error({ err: error, deliveryId: made.id }, 'workflow not started')
+      })
+  }
+  return (await store.deliveries.find(made.id)) ?? made
+}
+
 /**
  * Makes the delivery of this occurrence, or finds it, and starts its workflow.
  * @throws Problem not-found, segment-refused
@@ -32,7 +54,7 @@ export async function startDelivery(
   deps: ApiDeps,
   order: { campaignId: string; occurrence: string; by: string },
 ): Promise<{ delivery: Delivery; isNew: boolean }> {
-  const { store, workflows } = deps
+  const { store } = deps
   const { campaignId, occurrence, by } = order
   const campaign = await store.campaigns.find(campaignId)
   if (!campaign) throw new Problem('not-found', `There is no campaign ${campaignId}.`)
@@ -45,19 +67,5 @@ export async function startDelivery(
     : await store.deliveries.start({ campaignId, occurrence, by, at: deps.now() })
   if (!started) throw new Problem('not-found', `There is no campaign ${campaignId}.`)
 
-  if (started.delivery.phase === 'starting') {
-    const channel = await store.channels.find(started.delivery.channelId)
-    if (!channel) throw new Error(`Channel ${started.delivery.channelId} is gone.`)
-    await workflows
-      .start(started.delivery, {
-        lineChannelId: channel.lineChannelId,
-        summary: `${campaign.name} through ${channel.name}`,
-      })
-      .catch((error: unknown) => {
-        // The delivery exists and the worker's sweeper starts what has no workflow: refusing now would be untrue.
-        deps.log.error({ err: error, deliveryId: started.delivery.id }, 'workflow not started')
-      })
-  }
-  const delivery = (await store.deliveries.find(started.delivery.id)) ?? started.delivery
-  return { delivery, isNew: started.isNew }
+  return { delivery: await startWorkflow(deps, started.delivery, campaign), isNew: started.isNew }
 }

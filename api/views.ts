@@ -1,5 +1,8 @@
 // How stored things look on the wire.
 import { type z } from 'zod'
+import { standingOf, type StandingFacts } from '../domain/standing.ts'
+import { type OpenAlert } from '../store/alerts.ts'
+import { type Lane } from '../domain/lane.ts'
 import { type Campaign } from '../store/campaigns.ts'
 import { type Channel } from '../store/channels.ts'
 import { type ContentVersion } from '../store/contents.ts'
@@ -9,7 +12,7 @@ import { type Segment } from '../store/segments.ts'
 import { type Store } from '../store/store.ts'
 import { deliveryWorkflowId } from '../workflows/messages.ts'
 import { type campaign } from './schemas/campaign.ts'
-import { type channel } from './schemas/channel.ts'
+import { type channel, type channelWithRates } from './schemas/channel.ts'
 import { type content } from './schemas/content.ts'
 import { type delivery, type deliverySummary, type historyList } from './schemas/delivery.ts'
 import { type segment } from './schemas/segment.ts'
@@ -27,6 +30,22 @@ export function channelView(stored: Channel): z.input<typeof channel> {
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   }
+}
+
+/** A channel with the rates that its lanes have at this moment. */
+export async function channelWithRatesView(
+  { channels }: Pick<Store, 'channels'>,
+  stored: Channel,
+): Promise<z.input<typeof channelWithRates>> {
+  const rateOf = async (lane: Lane) => {
+    const rate = await channels.laneRate(stored.lineChannelId, lane)
+    return {
+      callsPerSecond: rate?.adapted ?? stored.callsPerSecond[lane],
+      loweredAt: rate?.since?.toISOString() ?? null,
+    }
+  }
+  const [multicast, push] = await Promise.all([rateOf('multicast'), rateOf('push')])
+  return { ...channelView(stored), currentRates: { multicast, push } }
 }
 
 export function contentView(stored: ContentVersion): z.input<typeof content> {
@@ -64,6 +83,8 @@ export function deliverySummaryView(stored: Delivery): z.input<typeof deliverySu
     timeZone: stored.timeZone,
     locale: stored.locale,
     aggregationUnit: stored.aggregationUnit,
+    pauseAtFailedShare: stored.pauseAtFailedShare,
+    retry: stored.retry,
     workflowId: deliveryWorkflowId(stored.id),
     renderedAsOf: stored.renderedAsOf.toISOString(),
     gate: {
@@ -82,18 +103,37 @@ export function deliverySummaryView(stored: Delivery): z.input<typeof deliverySu
   }
 }
 
+function standingView(facts: StandingFacts): DeliveryView['doing'] {
+  const { what, waitsFor, since } = standingOf(facts)
+  const lastOutcomeAt = facts.lastOutcomeAt?.toISOString() ?? null
+  return { what, waitsFor, since: since.toISOString(), lastOutcomeAt }
+}
+
+function alertView({ kind, detail, since, raisedAt }: OpenAlert): DeliveryView['alerts'][number] {
+  return {
+    kind,
+    waitsFor: detail,
+    since: since.toISOString(),
+    raisedAt: raisedAt.toISOString(),
+  }
+}
+
 /** A delivery with its plan and its progress: the account where it has one, else sums of the ledger. */
 export async function deliveryView(store: Store, stored: Delivery): Promise<DeliveryView> {
-  const [plan, soFar] = await Promise.all([
+  const [plan, { facts, progress, alerts }, splitCalls] = await Promise.all([
     store.plans.find(stored.id),
-    stored.account ?? store.ledger.progress(stored.id),
+    store.standings.read(stored),
+    store.ledger.splitCalls(stored.id),
   ])
   return {
     ...deliverySummaryView(stored),
     plan: plan
       ? { audience: plan.audience, requests: plan.requests, recipients: plan.recipients }
       : null,
-    progress: stored.account ?? { ...soFar, planned: plan?.audience.planned ?? 0 },
+    progress: stored.account ?? progress,
+    splitCalls,
+    doing: standingView(facts),
+    alerts: alerts.map(alertView),
   }
 }
 

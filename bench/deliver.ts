@@ -32,6 +32,8 @@ export interface DeliverOptions {
   recipients: number
   seed: number
   personalised: boolean
+  /** What LINE's buckets hold, in seconds of their rate; default 1. */
+  burstSeconds?: number
 }
 
 export function pidOf(laptop: Laptop, name: string): number {
@@ -50,7 +52,9 @@ export async function deliver(options: DeliverOptions): Promise<Record<string, u
   const { personalised, recipients } = options
   const laptop = await openLaptop({ ...options, latencyMs, restartPolicy: 'never' })
   const { client, line, embedded } = laptop
+  const { burstSeconds = 1 } = options
   try {
+    await line?.settings({ limits: { burstSeconds } })
     const channel = await createChannel(client, 'Bench')
     const order = personalised ? personalisedOrder : plainOrder
     const campaign = await createCampaign(client, channel.id, order)
@@ -86,7 +90,12 @@ export async function deliver(options: DeliverOptions): Promise<Record<string, u
           after === null ? null : round(after - (cpuBefore[name] ?? 0)),
         ]),
       ),
-      conditions: conditions({ recipients, personalised, latencyMs, limits: 'LINE, burst 1 s' }),
+      conditions: conditions({
+        recipients,
+        personalised,
+        latencyMs,
+        limits: `LINE, burst ${burstSeconds} s`,
+      }),
     }
   } finally {
     await embedded.stop()

@@ -34,8 +34,8 @@ export interface LaptopOptions {
   signal?: AbortSignal
 }
 
-/** A folder that another start holds is left alone: startEmbedded will say who it is. */
-async function emptyFolder(dataDir: string): Promise<void> {
+/** Wipes a data folder; one that another start holds is left alone: startEmbedded will say who it is. */
+export async function emptyFolder(dataDir: string): Promise<void> {
   mkdirSync(dataDir, { recursive: true })
   const lock = tryLock(join(dataDir, 'lock'))
   if (!lock) return
@@ -44,15 +44,19 @@ async function emptyFolder(dataDir: string): Promise<void> {
   rmSync(dataDir, { recursive: true, force: true })
 }
 
+/** @throws NotLoopback */
+export function requireLoopback(): void {
+  const { baseUrl } = readSettings().line
+  if (isLoopback(baseUrl)) return
+  throw new NotLoopback(
+    `LINE_API_BASE_URL names ${baseUrl}, which is not on this machine. Demo, bench and chaos send only to a LINE on the loopback address; unset LINE_API_BASE_URL to use the simulator.`,
+  )
+}
+
 /** @throws NotLoopback, and what `startEmbedded` throws. */
 export async function openLaptop(options: LaptopOptions): Promise<Laptop> {
   const { dataDir, recipients, seed } = options
-  const { line: named } = readSettings()
-  if (!isLoopback(named.baseUrl)) {
-    throw new NotLoopback(
-      `LINE_API_BASE_URL names ${named.baseUrl}, which is not on this machine. Demo, bench and chaos send only to a LINE on the loopback address; unset LINE_API_BASE_URL to use the simulator.`,
-    )
-  }
+  requireLoopback()
   await emptyFolder(dataDir)
   const embedded = await startEmbedded({
     dataDir,

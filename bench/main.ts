@@ -3,17 +3,30 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadDotEnv, readSettings } from '../config/env.ts'
 import { deliver, memory } from './deliver.ts'
+import { channels } from './channels.ts'
 import { kill } from './kill.ts'
-import { pause } from './pause.ts'
+import { large } from './large.ts'
+import { lifted } from './lifted.ts'
+import { mixed } from './mixed.ts'
+import { smoothStart } from './start.ts'
+import { type Stop, stops } from './stops.ts'
 
 loadDotEnv()
 
 const help = `npm run bench -- <name> [--recipients N] [--seed N]
 
   deliver [--personalised]  one delivery at LINE's limits: rate, times, memory, CPU (1000000; personalised 60000)
+          [--burst-seconds S]  with buckets that hold so many seconds of LINE's rate (1)
+  smooth-start              calls answered 429 in the first ten seconds, by 1, 2 and 4 workers, buckets of 0.1 s
   memory                    the worker's peak memory at 1,000,000 and 5,000,000 recipients
+  large                     as memory, with times, disk and histories, against 1,000,000 (10000000)
+  mixed [--half]            30 % of the bodies shared by ten, on both lanes; at half of LINE's limits or at LINE's (100000)
+  lifted                    no limits: the highest rate of one worker and of two, on either lane
+  channels                  ten channels at once, each at a rate of its own
   pause [--tries N]         pause and resume N times (20) in one delivery (3000000)
-  kill                      kill -9 of the worker in mid-delivery, and a new one at once (1000000)
+  rate-0 [--tries N]        the same by the channel's rate
+  cancel [--tries N]        cancel N deliveries (20) of 500,000
+  kill [--tries N]          kill -9 of the worker N times (20), and a new one at once (4000000)
 `
 
 const { values, positionals } = parseArgs({
@@ -23,6 +36,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     tries: { type: 'string', default: '20' },
     personalised: { type: 'boolean', default: false },
+    half: { type: 'boolean', default: false },
+    'burst-seconds': { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -43,16 +58,31 @@ const common = {
 const recipients = (byDefault: number) =>
   values.recipients === undefined ? byDefault : wholeNumber(values.recipients, 'recipients')
 
+const tries = wholeNumber(values.tries, 'tries')
+const stopped = (kind: Stop) => stops({ ...common, kind, recipients: recipients(3_000_000), tries })
+
 const benches: Record<string, () => Promise<Record<string, unknown>>> = {
-  deliver: () => deliver({ ...common, recipients: recipients(personalised ? 60_000 : 1_000_000) }),
-  memory: () => memory({ ...common, recipients: 0 }),
-  pause: () =>
-    pause({
+  deliver: () =>
+    deliver({
       ...common,
-      recipients: recipients(3_000_000),
-      tries: wholeNumber(values.tries, 'tries'),
+      recipients: recipients(personalised ? 60_000 : 1_000_000),
+      burstSeconds: Number(values['burst-seconds']),
     }),
-  kill: () => kill({ ...common, recipients: recipients(1_000_000) }),
+  'smooth-start': () => smoothStart(common),
+  memory: () => memory({ ...common, recipients: 0 }),
+  large: () => large({ ...common, recipients: recipients(10_000_000) }),
+  mixed: () =>
+    mixed({
+      ...common,
+      recipients: recipients(100_000),
+      rates: values.half ? 'half' : 'full',
+    }),
+  lifted: () => lifted({ ...common, recipients: { multicast: 3_000_000, push: 200_000 } }),
+  channels: () => channels(common),
+  pause: () => stopped('pause'),
+  'rate-0': () => stopped('rate-0'),
+  cancel: () => stopped('cancel'),
+  kill: () => kill({ ...common, recipients: recipients(4_000_000), tries }),
 }
 
 const bench = benches[positionals[0] ?? '']

@@ -52,6 +52,28 @@ export function cpuSeconds(pid: number): number | null {
   return ticks / ticksPerSecond
 }
 
+interface Parts {
+  processes(): { name: string; pid: number }[]
+}
+
+/** CPU seconds of every part so far, by name. */
+export function cpuOfParts(parts: Parts): Record<string, number | null> {
+  return Object.fromEntries(parts.processes().map(({ name, pid }) => [name, cpuSeconds(pid)]))
+}
+
+/** CPU seconds of every part since an earlier look. */
+export function cpuSince(
+  parts: Parts,
+  before: Record<string, number | null>,
+): Record<string, number | null> {
+  return Object.fromEntries(
+    Object.entries(cpuOfParts(parts)).map(([name, after]) => [
+      name,
+      after === null ? null : Number((after - (before[name] ?? 0)).toFixed(1)),
+    ]),
+  )
+}
+
 export interface MemoryWatch {
   /** Largest sum of resident memory seen; null where the platform has no /proc. */
   peakMegabytes(): number | null

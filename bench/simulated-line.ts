@@ -28,7 +28,9 @@ export interface SimulatedLine {
   stats(): Promise<Record<string, EndpointStats>>
   resetStats(): Promise<void>
   /** Calls that started at or after this instant (ms since the epoch), newest last. */
-  callsSince(at: number): Promise<{ at: number; status: number; endpoint: string }[]>
+  callsSince(
+    at: number,
+  ): Promise<{ at: number; status: number; endpoint: string; channelId: string }[]>
   violations(): Promise<{ count: number; byKind: Record<string, number> }>
 }
 

@@ -1,7 +1,7 @@
 // Made from docs/openapi.json by cli/write-api-types.ts; not edited by hand.
 
 // prettier-ignore
-type CampaignInput = { name: string; channelId: string; contentId: string; segmentId: string; priority?: number; timeZone?: string; locale?: string; aggregationUnit?: string | null }
+type CampaignInput = { name: string; channelId: string; contentId: string; segmentId: string; priority?: number; timeZone?: string; locale?: string; aggregationUnit?: string | null; pauseAtFailedShare?: number }
 
 // prettier-ignore
 type StartInput = { occurrence?: "once" | { again: number } }
@@ -22,19 +22,28 @@ type ContentInput = { name: string; messages: (Record<string, unknown>)[]; notif
 type OperatorInput = { why: string; by?: string }
 
 // prettier-ignore
+type RecoverInput = { why: string; by?: string; paused?: boolean }
+
+// prettier-ignore
 type SegmentInput = { name: string; sql: string }
 
 // prettier-ignore
 type SegmentPreviewInput = { sql: string }
 
 // prettier-ignore
-type Campaign = { id: string; name: string; channelId: string; contentId: string; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; createdAt: string; updatedAt: string }
+type RetryInput = { outcomes?: ("unsent" | "rejected" | "skipped" | "unknown")[]; number?: number; mayReachTwice?: number; by?: string; why?: string }
+
+// prettier-ignore
+type Campaign = { id: string; name: string; channelId: string; contentId: string; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; pauseAtFailedShare: number; createdAt: string; updatedAt: string }
 
 // prettier-ignore
 type CampaignList = { items: (Campaign)[] }
 
 // prettier-ignore
 type Channel = { id: string; lineChannelId: string; name: string; callsPerSecond: { multicast: number; push: number }; createdAt: string; updatedAt: string }
+
+// prettier-ignore
+type ChannelWithRates = { id: string; lineChannelId: string; name: string; callsPerSecond: { multicast: number; push: number }; createdAt: string; updatedAt: string; currentRates: { multicast: { callsPerSecond: number; loweredAt: string | null }; push: { callsPerSecond: number; loweredAt: string | null } } }
 
 // prettier-ignore
 type ChannelList = { items: (Channel)[] }
@@ -52,16 +61,19 @@ type ContentList = { items: (Content)[] }
 type Account = { planned: number; accepted: number; rejected: number; unknown: number; skipped: number; unsent: number }
 
 // prettier-ignore
-type DeliverySummary = { id: string; campaignId: string; occurrence: string; channelId: string; contentId: string; contentVersion: number; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; renderedAsOf: string; workflowId: string; state: "starting" | "freezing" | "sending" | "reconciling" | "paused" | "cancelling" | "interrupted" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; phase: "starting" | "freezing" | "sending" | "reconciling" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; stateReason: string | null; gate: { position: "open" | "paused" | "cancelled"; by: string | null; why: string | null; at: string | null }; startedBy: string; createdAt: string; endedAt: string | null; account: Account | null }
+type DeliverySummary = { id: string; campaignId: string; occurrence: string; channelId: string; contentId: string; contentVersion: number; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; pauseAtFailedShare: number; retry: { of: string; outcomes: ("unsent" | "rejected" | "skipped" | "unknown")[] } | null; renderedAsOf: string; workflowId: string; state: "starting" | "freezing" | "sending" | "reconciling" | "paused" | "cancelling" | "interrupted" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; phase: "starting" | "freezing" | "sending" | "reconciling" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; stateReason: string | null; gate: { position: "open" | "paused" | "cancelled"; by: string | null; why: string | null; at: string | null }; startedBy: string; createdAt: string; endedAt: string | null; account: Account | null }
 
 // prettier-ignore
 type DeliveryList = { items: (DeliverySummary)[] }
 
 // prettier-ignore
-type Delivery = { id: string; campaignId: string; occurrence: string; channelId: string; contentId: string; contentVersion: number; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; renderedAsOf: string; workflowId: string; state: "starting" | "freezing" | "sending" | "reconciling" | "paused" | "cancelling" | "interrupted" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; phase: "starting" | "freezing" | "sending" | "reconciling" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; stateReason: string | null; gate: { position: "open" | "paused" | "cancelled"; by: string | null; why: string | null; at: string | null }; startedBy: string; createdAt: string; endedAt: string | null; account: Account | null; plan: { audience: { segmentRows: number; malformed: number; duplicates: number; excluded: number; planned: number }; requests: { multicast: number; push: number }; recipients: { multicast: number; push: number } } | null; progress: Account }
+type Delivery = { id: string; campaignId: string; occurrence: string; channelId: string; contentId: string; contentVersion: number; segmentId: string; priority: number; timeZone: string; locale: string; aggregationUnit: string | null; pauseAtFailedShare: number; retry: { of: string; outcomes: ("unsent" | "rejected" | "skipped" | "unknown")[] } | null; renderedAsOf: string; workflowId: string; state: "starting" | "freezing" | "sending" | "reconciling" | "paused" | "cancelling" | "interrupted" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; phase: "starting" | "freezing" | "sending" | "reconciling" | "done" | "done with failures" | "cancelled during send" | "cancelled" | "failed before send"; stateReason: string | null; gate: { position: "open" | "paused" | "cancelled"; by: string | null; why: string | null; at: string | null }; startedBy: string; createdAt: string; endedAt: string | null; account: Account | null; plan: { audience: { segmentRows: number; malformed: number; duplicates: number; excluded: number; planned: number }; requests: { multicast: number; push: number }; recipients: { multicast: number; push: number } } | null; progress: Account; splitCalls: number; doing: { what: string; waitsFor: string | null; since: string; lastOutcomeAt: string | null }; alerts: ({ kind: "unserved" | "temporal-away" | "interrupted" | "paused-by-lfm" | "stalled"; waitsFor: string; since: string; raisedAt: string })[] }
 
 // prettier-ignore
 type OperatorAnswer = { delivery: Delivery; temporal: "told" | "pending" | "away" }
+
+// prettier-ignore
+type RecoveryList = { items: ({ id: string; isRecovered: boolean; detail: string | null })[] }
 
 // prettier-ignore
 type DeliveryHistory = { items: ({ id: number; at: string; kind: string; by: string | null; detail: string | null })[] }
@@ -86,7 +98,7 @@ export type Problem = { type: string; title: string; status: number; detail: str
 export interface Operations {
   createChannel: { input: { body: ChannelInput }; answer: Channel }
   listChannels: { input: object; answer: ChannelList }
-  getChannel: { input: { params: { id: string } }; answer: Channel }
+  getChannel: { input: { params: { id: string } }; answer: ChannelWithRates }
   updateChannel: { input: { params: { id: string }; body?: ChannelChange }; answer: Channel }
   setChannelRate: { input: { params: { id: string }; body: ChannelRate }; answer: ChannelRateAnswer }
   createContent: { input: { body: ContentInput }; answer: Content }
@@ -106,9 +118,12 @@ export interface Operations {
   getDelivery: { input: { params: { id: string } }; answer: Delivery }
   watchDelivery: { input: { params: { id: string } }; answer: ReadableStream }
   getDeliveryHistory: { input: { params: { id: string } }; answer: DeliveryHistory }
+  recoverDelivery: { input: { params: { id: string }; body: RecoverInput }; answer: Delivery }
+  recoverDeliveries: { input: { body: RecoverInput }; answer: RecoveryList }
   pauseDelivery: { input: { params: { id: string }; body: OperatorInput }; answer: OperatorAnswer }
   resumeDelivery: { input: { params: { id: string }; body: OperatorInput }; answer: OperatorAnswer }
   cancelDelivery: { input: { params: { id: string }; body: OperatorInput }; answer: OperatorAnswer }
+  retryDelivery: { input: { params: { id: string }; body?: RetryInput }; answer: Delivery }
   getRecipients: { input: { params: { id: string }; query?: { outcome?: "accepted" | "rejected" | "unknown" | "skipped" | "unsent" } }; answer: ReadableStream }
   getMalformedIds: { input: { params: { id: string }; query?: { limit?: number } }; answer: MalformedIds }
 }
@@ -138,9 +153,12 @@ export const operations = {
   getDelivery: { method: 'GET', path: '/deliveries/{id}' },
   watchDelivery: { method: 'GET', path: '/deliveries/{id}/events' },
   getDeliveryHistory: { method: 'GET', path: '/deliveries/{id}/history' },
+  recoverDelivery: { method: 'POST', path: '/deliveries/{id}/recover' },
+  recoverDeliveries: { method: 'POST', path: '/deliveries/recover' },
   pauseDelivery: { method: 'POST', path: '/deliveries/{id}/pause' },
   resumeDelivery: { method: 'POST', path: '/deliveries/{id}/resume' },
   cancelDelivery: { method: 'POST', path: '/deliveries/{id}/cancel' },
+  retryDelivery: { method: 'POST', path: '/deliveries/{id}/retry' },
   getRecipients: { method: 'GET', path: '/deliveries/{id}/recipients' },
   getMalformedIds: { method: 'GET', path: '/deliveries/{id}/malformed' },
 } as const

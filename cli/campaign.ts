@@ -2,7 +2,7 @@
 import { type Command } from 'commander'
 import { type Answer } from './client.ts'
 import { deliveryText } from './delivery-text.ts'
-import { positiveInteger } from './options.ts'
+import { number, positiveInteger } from './options.ts'
 import { openSession } from './session.ts'
 import { fields, table } from './text.ts'
 
@@ -19,6 +19,7 @@ const asText = (campaign: Campaign) =>
     ['time zone', campaign.timeZone],
     ['locale', campaign.locale],
     ['aggregation unit', campaign.aggregationUnit],
+    ['pause at failed share', campaign.pauseAtFailedShare],
   ])
 
 interface Options {
@@ -30,6 +31,7 @@ interface Options {
   timeZone?: string
   locale?: string
   aggregationUnit?: string
+  pauseAtFailedShare?: number
 }
 
 export function addCampaignCommands(program: Command): void {
@@ -52,6 +54,11 @@ export function addCampaignCommands(program: Command): void {
     .option('--time-zone <name>', 'for dates in Liquid (default: Asia/Tokyo)')
     .option('--locale <tag>', 'for names of days and months in Liquid (default: ja)')
     .option('--aggregation-unit <name>', "name for LINE's statistics (default: one is made)")
+    .option(
+      '--pause-at-failed-share <0-1>',
+      "pause a delivery when more of its recipients than this share can't be reached (default: 0.1)",
+      number,
+    )
     .action(async (o: Options, command: Command) => {
       const { client, print } = openSession(command)
       const { channel, content, segment, ...rest } = o
@@ -65,6 +72,9 @@ export function addCampaignCommands(program: Command): void {
           ...(rest.timeZone !== undefined && { timeZone: rest.timeZone }),
           ...(rest.locale !== undefined && { locale: rest.locale }),
           ...(rest.aggregationUnit !== undefined && { aggregationUnit: rest.aggregationUnit }),
+          ...(rest.pauseAtFailedShare !== undefined && {
+            pauseAtFailedShare: rest.pauseAtFailedShare,
+          }),
         },
       })
       print(made, asText)

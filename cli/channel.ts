@@ -6,7 +6,7 @@ import { number } from './options.ts'
 import { openSession, Usage } from './session.ts'
 import { fields, table } from './text.ts'
 
-type Channel = Answer<'getChannel'>
+type Channel = Answer<'createChannel'>
 
 const asText = (channel: Channel) =>
   fields([
@@ -17,6 +17,19 @@ const asText = (channel: Channel) =>
     ['push/s', channel.callsPerSecond.push],
     ['created', channel.createdAt],
   ])
+
+/** As `asText`, and what is in force where LINE's answers have lowered a rate. */
+function withRates(channel: Answer<'getChannel'>): string {
+  const { multicast, push } = channel.currentRates
+  const lowered = ([lane, rate]: readonly [string, typeof push]) =>
+    rate.loweredAt === null
+      ? []
+      : [
+          `${lane}: ${rate.callsPerSecond.toFixed(1)}/s for now, lowered at ${rate.loweredAt} because LINE answered 429`,
+        ]
+  const rates = [['multicast', multicast] as const, ['push', push] as const]
+  return [asText(channel), ...rates.flatMap(lowered)].join('\n')
+}
 
 interface Rates {
   multicast?: number
@@ -85,7 +98,7 @@ export function addChannelCommands(program: Command): void {
     .description('show a channel')
     .action(async (id: string, _: object, command: Command) => {
       const { client, print } = openSession(command)
-      print(await client.call('getChannel', { params: { id } }), asText)
+      print(await client.call('getChannel', { params: { id } }), withRates)
     })
 
   channel

@@ -4,6 +4,8 @@ import { deliveryText } from './delivery-text.ts'
 import { operatorName } from './input.ts'
 import { positiveInteger } from './options.ts'
 import { printRecipients } from './recipients.ts'
+import { addRecover } from './recover.ts'
+import { addRetry } from './retry.ts'
 import { openSession } from './session.ts'
 import { table } from './text.ts'
 import { watchDelivery } from './watch.ts'
@@ -85,6 +87,8 @@ export function addDeliveryCommands(program: Command): void {
     })
 
   addOrders(delivery)
+  addRetry(delivery)
+  addRecover(delivery)
 
   delivery
     .command('recipients <id>')

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { type Client, Unreachable } from './client.ts'
-import { type Delivery, doneOf, outcomesText, stateText } from './delivery-text.ts'
+import { type Delivery, doneOf, outcomesText, standingText } from './delivery-text.ts'
 import { type Session } from './session.ts'
 
 interface Display {
@@ -31,7 +31,7 @@ function barDisplay(): Display {
   return {
     show(delivery) {
       const { planned } = delivery.progress
-      const state = stateText(delivery)
+      const state = standingText(delivery)
       if (!isStarted) {
         isStarted = true
         bar.start(planned, doneOf(delivery), { state })
@@ -49,17 +49,18 @@ function barDisplay(): Display {
   }
 }
 
-/** A line at every change of the state and every tenth of the way, for logs and pipes. */
+/** A line at every change of the state or of what is waited for, and every tenth of the way, for logs and pipes. */
 function lineDisplay(): Display {
   let last = ''
   return {
     show(delivery) {
       const { planned } = delivery.progress
       const tenths = planned > 0 ? Math.floor((doneOf(delivery) * 10) / planned) : 0
-      const mark = `${stateText(delivery)} ${tenths}`
+      // Figures in brackets change all the time; they are no news by themselves.
+      const mark = `${standingText(delivery).replace(/ \([^()]*\)$/, '')} ${tenths}`
       if (mark === last) return
       last = mark
-      err(`${stateText(delivery)}: ${doneOf(delivery)} of ${planned}; ${outcomesText(delivery)}`)
+      err(`${standingText(delivery)}: ${doneOf(delivery)} of ${planned}; ${outcomesText(delivery)}`)
     },
     say: err,
     close: () => undefined,

@@ -48,6 +48,12 @@ export interface Settings {
     readonly outcomeMergeMs: number
     readonly roundDelaysMs: readonly number[]
   }
+  readonly alerts: {
+    /** Time without progress that is borne in silence. */
+    readonly afterMs: number
+    /** A secret, for such URLs let in whoever knows them. */
+    readonly webhookUrl: Secret | undefined
+  }
   /** What the embedded start needs besides. */
   readonly embedded: {
     readonly temporalCli: string | undefined
@@ -155,6 +161,11 @@ export function readSettings(env: Environment = process.env): Settings {
       graceMs: v.LFM_WORKER_GRACE_MS,
       outcomeMergeMs: v.LFM_OUTCOME_MERGE_MS,
       roundDelaysMs: v.LFM_ROUND_DELAYS_MS,
+    },
+    alerts: {
+      afterMs: v.LFM_ALERT_AFTER_MS,
+      webhookUrl:
+        v.LFM_ALERT_WEBHOOK_URL === undefined ? undefined : secret(v.LFM_ALERT_WEBHOOK_URL),
     },
     embedded: {
       temporalCli: v.LFM_TEMPORAL_CLI,

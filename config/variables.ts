@@ -110,6 +110,12 @@ export const variables = z.object({
     .describe(
       'Waits before each further round of what LINE has not answered; the last is repeated.',
     ),
+  LFM_ALERT_AFTER_MS: milliseconds(1_000, 86_400_000)
+    .prefault('300000')
+    .describe('Time without progress after which an alert is raised for a delivery.'),
+  LFM_ALERT_WEBHOOK_URL: url(['http:', 'https:'], 'a URL such as https://alerts.example.com/lfm')
+    .optional()
+    .describe('Where alerts are posted to as JSON; nowhere when not set.'),
 })
 
 /** Variables whose value no message shows. */
@@ -117,6 +123,7 @@ export const secretVariables: readonly string[] = [
   'LFM_API_TOKEN',
   'LFM_SECRET_KEY',
   'DATABASE_URL',
+  'LFM_ALERT_WEBHOOK_URL',
 ]
 
 /**

@@ -35,3 +35,8 @@ export function requestsOf(
   const fromRequest = batchNo * requestsPerBatch[lane]
   return { fromRequest, toRequest: Math.min(fromRequest + requestsPerBatch[lane], laneRequests) }
 }
+
+/** How many batches a lane of so many requests has. */
+export function batchCount(lane: Lane, laneRequests: number): number {
+  return Math.ceil(laneRequests / requestsPerBatch[lane])
+}

@@ -1,6 +1,9 @@
 // The ledger's records: what is known of each request, or of each part of one that was split.
 import { type Outcome } from './outcome.ts'
 
+/** LINE forgets a retry key after 24 h (LINE docs, "Retrying an API request"); an hour is kept as a margin. */
+export const keyUsableForMs = 23 * 3_600_000
+
 /**
  * Part of a request: the recipients `[fromOrdinal, toOrdinal)`.
  * A request that was never split is one piece with all its recipients.
@@ -75,6 +78,11 @@ export function pieceOf(name: string, record: LedgerRecord): Piece {
 /** Whether a record is one of the five outcomes. */
 export function isFinal(record: LedgerRecord): record is LedgerRecord & { state: Outcome } {
   return record.state !== 'in-doubt' && record.state !== 'not-accepted' && record.state !== 'split'
+}
+
+/** Whether a record says that somebody can't be reached, as a campaign's limit counts it. */
+export function isFailure({ state }: LedgerRecord): boolean {
+  return state === 'rejected' || state === 'skipped' || state === 'unknown'
 }
 
 /**

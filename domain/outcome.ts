@@ -6,6 +6,9 @@ export type Outcome = 'accepted' | 'rejected' | 'unknown' | 'skipped' | 'unsent'
 /** All outcomes, in the order of the account. */
 export const outcomes: readonly Outcome[] = ['accepted', 'rejected', 'unknown', 'skipped', 'unsent']
 
+/** Outcomes that may be retried: nobody who was accepted is sent to again. */
+export type RetriedOutcome = Exclude<Outcome, 'accepted'>
+
 /** How many recipients came to which outcome; each term is counted by itself, none by subtraction. */
 export interface Account {
   planned: number

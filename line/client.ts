@@ -151,6 +151,10 @@ export function createLine(options: LineOptions): LinePort {
 
   return {
     deadlineMs,
+    callsAtOnce: connections,
+    async prepare(channel) {
+      await within(tokens.get(channel), deadlineMs, 'A channel access token').catch(() => undefined)
+    },
     send,
     quota: (channel) => readQuota(sdk, tokens, channel),
     validate: (channel, lane, messages) => validateMessages(sdk, tokens, channel, lane, messages),

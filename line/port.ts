@@ -68,6 +68,10 @@ export interface ChannelQuota {
 export interface LinePort {
   /** Longest time that a send may stay on the wire; its socket is closed then. */
   readonly deadlineMs: number
+  /** Sends that can be on the wire at once; further ones wait for a connection. */
+  readonly callsAtOnce: number
+  /** Gets a token where none is at hand, so that no send waits for one. Resolves in any case: a send says what is wrong. */
+  prepare(channel: ChannelCredentials): Promise<void>
   send(call: LineCall): Promise<LineAnswer>
   /** @throws LineRefusal when the token or the channel is refused. */
   quota(channel: ChannelCredentials): Promise<ChannelQuota>

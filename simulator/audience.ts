@@ -12,8 +12,8 @@ const DUPLICATE_SLOTS = 2048
 export interface Audience {
   /** Reads `to`; returns the 400 for it, if any. */
   read(endpoint: 'push' | 'multicast', to: unknown): Answer | undefined
-  /** True when a recipient is unknown and this endpoint's switch says that such a call is refused. */
-  hasUnknown(endpoint: 'push' | 'multicast'): boolean
+  /** True when a recipient is refused, or unknown where this endpoint's switch says that such a call is refused. */
+  hasRefused(endpoint: 'push' | 'multicast'): boolean
   /** How many recipients something would reach: what the quota counts. */
   reachable(): number
   deliver(ledger: Ledger): void
@@ -104,10 +104,15 @@ export function createAudience(world: World): Audience {
       toGroup = false
       return endpoint === 'push' ? readOne(to) : readMany(to)
     },
-    hasUnknown(endpoint) {
+    hasRefused(endpoint) {
       const { strangers, unknownIdInPush, unknownIdInMulticast } = world.settings.switches
       const policy = endpoint === 'push' ? unknownIdInPush : unknownIdInMulticast
-      return strangers === 'unknown' && policy === 'reject' && phones.subarray(0, size).includes(-1)
+      const areUnknownRefused = strangers === 'unknown' && policy === 'reject'
+      for (let i = 0; i < size; i++) {
+        const phone = phones[i] as number
+        if (phone === -1 ? areUnknownRefused : world.phones.state(phone) === 'refused') return true
+      }
+      return false
     },
     reachable() {
       let n = 0

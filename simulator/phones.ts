@@ -1,8 +1,8 @@
-// The phones: which user ids exist, and whether each is a friend, has blocked the account or is gone.
+// The phones: which user ids exist, and whether each is a friend, has blocked the account, is gone or is refused.
 import { createByteColumn } from './columns.ts'
 import { createIdIndex, readHex } from './id-index.ts'
 
-export const PHONE_STATES = ['friend', 'blocked', 'deleted'] as const
+export const PHONE_STATES = ['friend', 'blocked', 'deleted', 'refused'] as const
 export type PhoneState = (typeof PHONE_STATES)[number]
 
 export interface Phones {

@@ -17,6 +17,7 @@ import { usageOf, type Channel } from './channels.ts'
 import { type Fault } from './faults.ts'
 import { type Fields } from './field-rules.ts'
 import { isQuotable, refuseMessages } from './message-rules.ts'
+import { isUserId } from './phones.ts'
 import { isUuid, type RetryKey } from './retry-keys.ts'
 import { type World } from './world.ts'
 
@@ -59,14 +60,16 @@ export function createSend(world: World, audience: Audience): (request: SendRequ
     return request.endpoint === 'push' ? json(200, sentMessages(request, request.seq)) : EMPTY_OK
   }
 
-  function recall({ endpoint, channel, call, raw }: SendRequest): RetryKey | undefined {
+  function recall({ endpoint, channel, call, raw, body }: SendRequest): RetryKey | undefined {
     if (call.retryKey === null) return undefined
     const digest = hash('sha1', raw, 'buffer')
     // The endpoint is part of "the same call": a key that went to push must not come to multicast.
     const hashB = (digest.readUInt32LE(4) ^ (endpoint === 'push' ? 1 : 2)) >>> 0
     const nowMs = world.clock.nowMs()
     const memory = channel.keys.touch(call.retryKey, digest.readUInt32LE(0), hashB, nowMs)
-    if (!memory.sameBody) world.violations.add('retry-key-other-body', call)
+    // A known key with another body that names no user can only be a question: it reaches nobody.
+    if (!memory.sameBody && namesSomebody(body.to))
+      world.violations.add('retry-key-other-body', call)
     if (memory.reborn) world.violations.add('retry-key-after-24-hours', call)
     return memory
   }
@@ -99,7 +102,7 @@ export function createSend(world: World, audience: Audience): (request: SendRequ
       if (badMessages !== undefined) return badMessages
     }
     if (refusal !== undefined) return injected(refusal, endpoint, body.to)
-    return audience.hasUnknown(endpoint) ? FAILED_TO_SEND : undefined
+    return audience.hasRefused(endpoint) ? FAILED_TO_SEND : undefined
   }
 
   function refuseByQuota(channel: Channel): Answer | undefined {
@@ -133,6 +136,10 @@ function sentMessages({ body }: SendRequest, seq: number): { sentMessages: objec
       ...(isQuotable(message) ? { quoteToken: `quote-${seq}-${i}` } : {}),
     })),
   }
+}
+
+function namesSomebody(to: unknown): boolean {
+  return Array.isArray(to) ? to.some(isUserId) : isUserId(to)
 }
 
 function checkUnits(units: unknown): Detail[] {

@@ -16,6 +16,8 @@ export interface Campaign {
   locale: string
   /** LINE's customAggregationUnits: one name or none. */
   aggregationUnit: string | null
+  /** Share of a plan, 0 to 1: a delivery in which more recipients can't be reached is paused. */
+  pauseAtFailedShare: number
   createdAt: Date
   updatedAt: Date
 }
@@ -38,6 +40,7 @@ const columns = [
   'time_zone as timeZone',
   'locale',
   'aggregation_unit as aggregationUnit',
+  'pause_at_failed_share as pauseAtFailedShare',
   'created_at as createdAt',
   'updated_at as updatedAt',
 ] as const
@@ -57,6 +60,7 @@ export function createCampaigns(db: Db): Campaigns {
           time_zone: input.timeZone,
           locale: input.locale,
           aggregation_unit: input.aggregationUnit,
+          pause_at_failed_share: input.pauseAtFailedShare,
         })
         .returning(columns)
         .executeTakeFirstOrThrow(),

@@ -16,6 +16,15 @@ export interface Channel {
   updatedAt: Date
 }
 
+/** A lane's rate as it is at this moment, in calls a second. */
+export interface LaneRate {
+  configured: number
+  /** Below the configured rate after LINE answered 429; it recovers within a minute once other senders leave room. */
+  adapted: number
+  /** When LINE's answers last lowered it; null where the configured rate is in force. */
+  since: Date | null
+}
+
 /** Another channel record already has this LINE channel id. */
 export class ChannelExists extends Error {
   override readonly name = 'ChannelExists'
@@ -38,6 +47,8 @@ export interface Channels {
   ): Promise<Channel | undefined>
   /** Sets rates of the lanes named; in force for the next permit of the whole fleet. */
   setRate(id: string, change: Partial<Record<Lane, number>>): Promise<Channel | undefined>
+  /** The rate in force on a lane; undefined where there is no such channel. */
+  laneRate(lineChannelId: string, lane: Lane): Promise<LaneRate | undefined>
   secretOf(id: string): Promise<string | undefined>
 }
 
@@ -73,6 +84,9 @@ export function createChannels(db: Db, box: SecretBox): Channels {
             calls_per_second,
             // What was spent at the old rate must not be waited for at the new one.
             spent_until: sql<Date>`least(lane_clock.spent_until, clock_timestamp() + interval '1 second')`,
+            // An operator's word is in force at once: what was learnt at another rate is forgotten.
+            lowered_at: sql<Date | null>`case when lane_clock.calls_per_second = excluded.calls_per_second
+              then lane_clock.lowered_at end`,
           }),
         )
         .execute()
@@ -142,6 +156,26 @@ export function createChannels(db: Db, box: SecretBox): Channels {
         await setClocks(tx, read(row))
         return read(row)
       })
+    },
+    async laneRate(lineChannelId, lane) {
+      const clock = await db
+        .selectFrom('lane_clock')
+        .select([
+          'calls_per_second',
+          'lowered_at',
+          sql<number>`lane_rate(lane_clock, clock_timestamp())`.as('adapted'),
+        ])
+        .where('line_channel_id', '=', lineChannelId)
+        .where('lane', '=', lane)
+        .executeTakeFirst()
+      if (!clock) return undefined
+      const configured = clock.calls_per_second / paceShare
+      const isLowered = clock.adapted < clock.calls_per_second
+      return {
+        configured,
+        adapted: isLowered ? clock.adapted : configured,
+        since: isLowered ? clock.lowered_at : null,
+      }
     },
     async secretOf(id) {
       const row = await db

@@ -55,63 +55,85 @@ export interface Deliveries {
     facts: { account: Account | null; reason?: string },
   ): Promise<void>
   setInterrupted(id: string, isInterrupted: boolean): Promise<void>
+  /** Notes that the workflow was begun again: the delivery is neither interrupted nor waits after a restore. */
+  setRecovered(id: string, facts: { by: string; why: string }): Promise<void>
+  /** The round in which the ledger is closed: the first that was proposed, whoever asks again. */
+  closingRound(id: string, proposed: number): Promise<number>
+  /** Those of the ids that no delivery has, such as of deliveries that a restore has lost. */
+  missing(ids: readonly string[]): Promise<string[]>
   addEvent(id: string, kind: string, facts: { by?: string; detail?: string }): Promise<void>
   events(id: string): Promise<DeliveryEvent[]>
+}
+
+async function insertEvent(
+  on: Db,
+  id: string,
+  kind: string,
+  { by, detail }: { by?: string; detail?: string },
+): Promise<void> {
+  await on
+    .insertInto('delivery_event')
+    .values({ delivery_id: id, kind, by_whom: by ?? null, detail: detail ?? null })
+    .execute()
 }
 
 export function createDeliveries(db: Db): Deliveries {
   const deliveries: Deliveries = {
     async start({ campaignId, occurrence, by, at }) {
-      const made = await db
-        .insertInto('delivery')
-        .columns([
-          'id',
-          'campaign_id',
-          'occurrence',
-          'channel_id',
-          'content_id',
-          'content_version',
-          'segment_id',
-          'segment_sql',
-          'priority',
-          'time_zone',
-          'locale',
-          'aggregation_unit',
-          'rendered_as_of',
-          'state',
-          'started_by',
-        ])
-        .expression((e) =>
-          e
-            .selectFrom('campaign')
-            .innerJoin('content', 'content.id', 'campaign.content_id')
-            .innerJoin('segment', 'segment.id', 'campaign.segment_id')
-            .where('campaign.id', '=', campaignId)
-            .select([
-              sql<string>`${uuidV7()}::uuid`.as('id'),
-              'campaign.id as campaign_id',
-              e.val(occurrence).as('occurrence'),
-              'campaign.channel_id',
-              'campaign.content_id',
-              'content.latest_version',
-              'campaign.segment_id',
-              'segment.sql',
-              'campaign.priority',
-              'campaign.time_zone',
-              'campaign.locale',
-              'campaign.aggregation_unit',
-              sql<Date>`${at}::timestamptz`.as('rendered_as_of'),
-              sql<'starting'>`'starting'`.as('state'),
-              e.val(by).as('started_by'),
-            ]),
-        )
-        .onConflict((c) => c.constraint('delivery_occurrence_unique').doNothing())
-        .returningAll()
-        .executeTakeFirst()
-      if (made) {
-        await deliveries.addEvent(made.id, 'started', { by })
-        return { delivery: readDelivery(made), isNew: true }
-      }
+      // With its first event, or not at all: a process may die between the two.
+      const made = await db.transaction().execute(async (tx) => {
+        const row = await tx
+          .insertInto('delivery')
+          .columns([
+            'id',
+            'campaign_id',
+            'occurrence',
+            'channel_id',
+            'content_id',
+            'content_version',
+            'segment_id',
+            'segment_sql',
+            'priority',
+            'time_zone',
+            'locale',
+            'aggregation_unit',
+            'pause_at_failed_share',
+            'rendered_as_of',
+            'state',
+            'started_by',
+          ])
+          .expression((e) =>
+            e
+              .selectFrom('campaign')
+              .innerJoin('content', 'content.id', 'campaign.content_id')
+              .innerJoin('segment', 'segment.id', 'campaign.segment_id')
+              .where('campaign.id', '=', campaignId)
+              .select([
+                sql<string>`${uuidV7()}::uuid`.as('id'),
+                'campaign.id as campaign_id',
+                e.val(occurrence).as('occurrence'),
+                'campaign.channel_id',
+                'campaign.content_id',
+                'content.latest_version',
+                'campaign.segment_id',
+                'segment.sql',
+                'campaign.priority',
+                'campaign.time_zone',
+                'campaign.locale',
+                'campaign.aggregation_unit',
+                'campaign.pause_at_failed_share',
+                sql<Date>`${at}::timestamptz`.as('rendered_as_of'),
+                sql<'starting'>`'starting'`.as('state'),
+                e.val(by).as('started_by'),
+              ]),
+          )
+          .onConflict((c) => c.constraint('delivery_occurrence_unique').doNothing())
+          .returningAll()
+          .executeTakeFirst()
+        if (row) await insertEvent(tx, row.id, 'started', { by })
+        return row
+      })
+      if (made) return { delivery: readDelivery(made), isNew: true }
       const found = await deliveries.findOccurrence(campaignId, occurrence)
       return found && { delivery: found, isNew: false }
     },
@@ -174,10 +196,7 @@ export function createDeliveries(db: Db): Deliveries {
         }
         if (row) {
           const kind = { open: 'resumed', paused: 'paused', cancelled: 'cancelled' }[to]
-          await tx
-            .insertInto('delivery_event')
-            .values({ delivery_id: id, kind, by_whom: by, detail: why })
-            .execute()
+          await insertEvent(tx, id, kind, { by, detail: why })
           return { delivery: readDelivery(row), isMoved: true }
         }
         const same = await tx
@@ -191,7 +210,13 @@ export function createDeliveries(db: Db): Deliveries {
     async setPhase(id, phase, reason) {
       await db
         .updateTable('delivery')
-        .set({ state: phase, state_reason: reason ?? null, updated_at: new Date() })
+        .set({
+          state: phase,
+          state_reason: reason ?? null,
+          updated_at: new Date(),
+          // Told again, it is the same phase still.
+          phase_at: sql<Date>`case when state = ${phase} then phase_at else clock_timestamp() end`,
+        })
         .where('id', '=', id)
         .where('ended_at', 'is', null)
         .execute()
@@ -224,12 +249,30 @@ export function createDeliveries(db: Db): Deliveries {
       if (changed.numUpdatedRows > 0n)
         await deliveries.addEvent(id, isInterrupted ? 'interrupted' : 'going on', {})
     },
-    async addEvent(id, kind, { by, detail }) {
+    async setRecovered(id, { by, why }) {
       await db
-        .insertInto('delivery_event')
-        .values({ delivery_id: id, kind, by_whom: by ?? null, detail: detail ?? null })
+        .updateTable('delivery')
+        .set({ interrupted_at: null, restored_at: null })
+        .where('id', '=', id)
         .execute()
+      await deliveries.addEvent(id, 'recovered', { by, detail: why })
     },
+    async closingRound(id, proposed) {
+      const row = await db
+        .updateTable('delivery')
+        .set((e) => ({ closing_round: e.fn.coalesce('closing_round', e.val(proposed)) }))
+        .where('id', '=', id)
+        .returning('closing_round')
+        .executeTakeFirst()
+      return row?.closing_round ?? proposed
+    },
+    async missing(ids) {
+      if (ids.length === 0) return []
+      const rows = await db.selectFrom('delivery').select('id').where('id', 'in', ids).execute()
+      const known = new Set(rows.map(({ id }) => id))
+      return ids.filter((id) => !known.has(id))
+    },
+    addEvent: (id, kind, facts) => insertEvent(db, id, kind, facts),
     events: (id) =>
       db
         .selectFrom('delivery_event')

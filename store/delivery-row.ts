@@ -1,7 +1,7 @@
 // A delivery as the rest of the program knows it, read from its row.
 import { type Selectable } from 'kysely'
 import { type Gate, type ShownState, shownState } from '../domain/delivery.ts'
-import { type Account } from '../domain/outcome.ts'
+import { type Account, type RetriedOutcome } from '../domain/outcome.ts'
 import { type Database } from './schema.ts'
 
 export type Phase = Database['delivery']['state']
@@ -19,6 +19,10 @@ export interface Delivery {
   timeZone: string
   locale: string
   aggregationUnit: string | null
+  /** Share of the plan, 0 to 1: where more recipients can't be reached it is paused. */
+  pauseAtFailedShare: number
+  /** The ended delivery whose recipients of these outcomes it is for; null where it has a segment of its own. */
+  retry: { of: string; outcomes: RetriedOutcome[] } | null
   /** Liquid's `now`. */
   renderedAsOf: Date
   state: ShownState
@@ -29,6 +33,10 @@ export interface Delivery {
   startedBy: string
   createdAt: Date
   endedAt: Date | null
+  /** When the store was restored under it; null again once it was recovered. */
+  restoredAt: Date | null
+  /** The round in which its ledger was closed; null where it was not, or not yet. */
+  closingRound: number | null
   account: Account | null
 }
 
@@ -50,6 +58,8 @@ export function readDelivery(row: Selectable<Database['delivery']>): Delivery {
     timeZone: row.time_zone,
     locale: row.locale,
     aggregationUnit: row.aggregation_unit,
+    pauseAtFailedShare: row.pause_at_failed_share,
+    retry: row.retry_of === null ? null : { of: row.retry_of, outcomes: row.retry_outcomes ?? [] },
     renderedAsOf: row.rendered_as_of,
     state: shownState({
       phase: row.state,
@@ -63,6 +73,8 @@ export function readDelivery(row: Selectable<Database['delivery']>): Delivery {
     startedBy: row.started_by,
     createdAt: row.created_at,
     endedAt: row.ended_at,
+    restoredAt: row.restored_at,
+    closingRound: row.closing_round,
     account: row.account,
   }
 }

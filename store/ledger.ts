@@ -2,9 +2,10 @@
 import { sql } from 'kysely'
 import { type Gate } from '../domain/delivery.ts'
 import { type Lane } from '../domain/lane.ts'
-import { BodiesDiffer, type LedgerRecords } from '../domain/ledger.ts'
+import { BodiesDiffer, type LedgerRecord, type LedgerRecords } from '../domain/ledger.ts'
 import { type Account } from '../domain/outcome.ts'
 import { type Db } from './database.ts'
+import { createSplitBudgets, type SplitBudgets } from './split-budget.ts'
 
 /** Names one batch of one delivery. */
 export interface BatchKey {
@@ -24,8 +25,17 @@ export interface BegunAttempt {
 
 /** The answer to a request for permission to call LINE. */
 export type Permit =
-  /** `calls` may start, paced at `callsPerSecond`, the first in `startInMs`, none later than the permit's lifetime. */
-  | { answer: 'granted'; calls: number; startInMs: number; callsPerSecond: number }
+  /**
+   * `calls` may start, paced at `callsPerSecond`, the first in `startInMs`, none later than the permit's lifetime.
+   * `lowerings` is how often the lane's rate had been lowered; `noteThrottles` wants it back.
+   */
+  | {
+      answer: 'granted'
+      calls: number
+      startInMs: number
+      callsPerSecond: number
+      lowerings: number
+    }
   /** Nothing was taken; ask again then. */
   | { answer: 'wait'; waitMs: number }
   /** The delivery is paused or cancelled. */
@@ -43,7 +53,14 @@ export interface LedgerBatch {
   records: LedgerRecords
 }
 
-export interface Ledger {
+/** A piece of any delivery, with what its retry key follows from. */
+export interface AcceptedPiece {
+  deliveryId: string
+  name: string
+  record: LedgerRecord
+}
+
+export interface Ledger extends SplitBudgets {
   /** @throws BodiesDiffer */
   beginAttempt(
     batch: BatchKey & {
@@ -69,8 +86,21 @@ export interface Ledger {
   attempted(deliveryId: string, lane: Lane): Promise<number[]>
   /** Numbers of the attempted batches in which somebody has no final outcome, ascending. */
   unresolved(deliveryId: string, lane: Lane): Promise<number[]>
-  /** Makes the whole fleet wait before its next call on the lane, because LINE answered 429. */
-  holdLane(lineChannelId: string, lane: Lane, forMs: number): Promise<void>
+  /** Any piece that LINE accepted on this lane of the channel, first called within the time; undefined where none is. */
+  findAccepted(
+    lineChannelId: string,
+    lane: Lane,
+    withinMs: number,
+  ): Promise<AcceptedPiece | undefined>
+  /**
+   * Takes note of `throttles` calls that LINE answered 429, permitted when the lane's rate had been lowered `lowerings`
+   * times. Where they are the rate and no single user's limit, the rate is lowered for the whole fleet.
+   */
+  noteThrottles(
+    lineChannelId: string,
+    lane: Lane,
+    throttles: { lowerings: number; throttles: number },
+  ): Promise<void>
   /** When the last call of this delivery can be on the wire, in milliseconds from now; 0 or less where it is over. */
   callsEndInMs(deliveryId: string): Promise<number>
 }
@@ -88,6 +118,7 @@ interface PermitRow {
   wait_ms: number
   calls_per_second: number
   gate_seq: number
+  lowerings: number
 }
 
 export function createLedger(db: Db): Ledger {
@@ -100,6 +131,7 @@ export function createLedger(db: Db): Ledger {
       .orderBy('batch_no')
 
   return {
+    ...createSplitBudgets(db),
     async beginAttempt(batch) {
       const { rows } = await sql<BeginRow>`select * from begin_batch_attempt(
         ${batch.deliveryId}::uuid, ${batch.lane}, ${batch.batchNo}::integer,
@@ -134,6 +166,7 @@ export function createLedger(db: Db): Ledger {
             calls: row.calls,
             startInMs: row.wait_ms,
             callsPerSecond: row.calls_per_second,
+            lowerings: row.lowerings,
           }
         case 'wait':
           return { answer: 'wait', waitMs: row.wait_ms }
@@ -191,11 +224,22 @@ export function createLedger(db: Db): Ledger {
         .execute()
       return rows.map(({ batchNo }) => batchNo)
     },
-    async holdLane(lineChannelId, lane, forMs) {
-      await sql`update lane_clock
-        set spent_until = greatest(spent_until,
-          clock_timestamp() + make_interval(secs => ${forMs / 1000}::double precision))
-        where line_channel_id = ${lineChannelId} and lane = ${lane}`.execute(db)
+    async findAccepted(lineChannelId, lane, withinMs) {
+      const { rows } = await sql<AcceptedPiece>`
+        select latest.delivery_id as "deliveryId", r.key as name, r.value as record
+        from (select b.delivery_id, b.records from batch b
+            join delivery d on d.id = b.delivery_id join channel c on c.id = d.channel_id
+            where c.line_channel_id = ${lineChannelId} and b.lane = ${lane} and b.accepted > 0
+            order by b.updated_at desc limit 10) latest
+          cross join lateral jsonb_each(latest.records) r
+        where r.value ->> 'state' = 'accepted' and (r.value ->> 'firstCallAt')::timestamptz
+          > clock_timestamp() - make_interval(secs => ${withinMs / 1000}::double precision)
+        limit 1`.execute(db)
+      return rows[0]
+    },
+    async noteThrottles(lineChannelId, lane, { lowerings, throttles }) {
+      await sql`select note_throttles(${lineChannelId}, ${lane}, ${lowerings}::integer,
+        ${throttles}::integer, clock_timestamp())`.execute(db)
     },
     async callsEndInMs(deliveryId) {
       const { rows } = await sql<{ ms: number | null }>`

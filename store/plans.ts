@@ -1,4 +1,5 @@
 // Plans: the single commit point of a frozen audience, and the pages that its batches are cut into.
+import { sql } from 'kysely'
 import { type Lane, lanes } from '../domain/lane.ts'
 import { type AudienceCounts, type FrozenPlan, pagesOf } from '../domain/plan.ts'
 import { type Db } from './database.ts'
@@ -24,12 +25,16 @@ export interface Plans {
   find(deliveryId: string): Promise<CommittedPlan | undefined>
   /** Commits the plan and its pages; where one is committed already, that one stays and is returned. */
   commit(deliveryId: string, plan: FrozenPlan): Promise<CommittedPlan>
+  /** The highest round that has pages; 0 where only the first pass has. */
+  lastRound(deliveryId: string): Promise<number>
   pageCounts(deliveryId: string, round: number): Promise<Record<Lane, number>>
   page(deliveryId: string, lane: Lane, round: number, pageNo: number): Promise<Page | undefined>
   /** Every page there is, of all rounds. */
   pages(deliveryId: string): Promise<Page[]>
   /** Makes the pages of a later round, once: where the round has pages already, these stay. */
   addRound(deliveryId: string, round: number, pages: readonly Omit<Page, 'round'>[]): Promise<void>
+  /** Notes which round is next and when it is due; told again, its time begins anew. */
+  setNextRound(deliveryId: string, round: number, inMs: number): Promise<void>
 }
 
 /** Rows of one insert: PostgreSQL takes 65,535 parameters, a page takes five. */
@@ -103,6 +108,14 @@ export function createPlans(db: Db): Plans {
       if (!committed) throw new Error(`The plan of delivery ${deliveryId} vanished.`)
       return committed
     },
+    async lastRound(deliveryId) {
+      const row = await db
+        .selectFrom('page')
+        .select((e) => e.fn.max('round').as('last'))
+        .where('delivery_id', '=', deliveryId)
+        .executeTakeFirst()
+      return row?.last ?? 0
+    },
     async pageCounts(deliveryId, round) {
       const rows = await db
         .selectFrom('page')
@@ -140,6 +153,19 @@ export function createPlans(db: Db): Plans {
           pages.map((page) => ({ ...page, round })),
         ),
       )
+    },
+    async setNextRound(deliveryId, round, inMs) {
+      await db
+        .updateTable('delivery')
+        .set({
+          last_round_at: sql<Date>`case when next_round = ${round} then last_round_at
+            else coalesce(next_round_at, phase_at) end`,
+          next_round: round,
+          next_round_at: sql<Date>`clock_timestamp() + make_interval(secs => ${inMs / 1000}::double precision)`,
+        })
+        .where('id', '=', deliveryId)
+        .where('ended_at', 'is', null)
+        .execute()
     },
   }
   return plans

@@ -1,9 +1,10 @@
 // The tables as Kysely sees them; the truth is in migrations/*.sql.
 import { type ColumnType, type Generated } from 'kysely'
+import { type AlertKind } from '../domain/alert.ts'
 import { type EndState, type OpenDeliveryState } from '../domain/delivery.ts'
 import { type Lane } from '../domain/lane.ts'
 import { type LedgerRecords } from '../domain/ledger.ts'
-import { type Account } from '../domain/outcome.ts'
+import { type Account, type RetriedOutcome } from '../domain/outcome.ts'
 import { type AudienceCounts } from '../domain/plan.ts'
 
 type Timestamp = ColumnType<Date, Date | string, Date | string>
@@ -55,6 +56,7 @@ export interface Database {
     time_zone: string
     locale: string
     aggregation_unit: string | null
+    pause_at_failed_share: Generated<number>
     created_at: MadeTimestamp
     updated_at: MadeTimestamp
   }
@@ -85,8 +87,18 @@ export interface Database {
     updated_at: MadeTimestamp
     ended_at: Timestamp | null
     interrupted_at: Timestamp | null
+    phase_at: MadeTimestamp
+    next_round: number | null
+    next_round_at: Timestamp | null
+    last_round_at: Timestamp | null
+    closing_round: number | null
+    restored_at: Timestamp | null
     account: Json<Account> | null
+    pause_at_failed_share: Generated<number>
+    retry_of: string | null
+    retry_outcomes: RetriedOutcome[] | null
   }
+  failure_count: { delivery_id: string; failed: number; paused_at: number | null }
   delivery_event: {
     id: Generated<number>
     delivery_id: string
@@ -128,7 +140,15 @@ export interface Database {
     unknown: Generated<number>
     skipped: Generated<number>
     unsent: Generated<number>
+    split_calls: ColumnType<number, never, never>
     updated_at: MadeTimestamp
+    outcome_at: Timestamp | null
+  }
+  split_budget: {
+    delivery_id: string
+    lane: Lane
+    calls_before: number
+    whole_requests: number[]
   }
   batch_attempt: {
     delivery_id: string
@@ -144,6 +164,27 @@ export interface Database {
     lane: Lane
     calls_per_second: number
     spent_until: MadeTimestamp
+    lowerings: Generated<number>
+    lowered_at: Timestamp | null
+    lowered_to: number | null
+    bearable_per_second: number | null
+    watched_since: Timestamp | null
+    watched_calls: Generated<number>
+    watched_throttles: Generated<number>
+    opening_throttles: Generated<number>
   }
+  alert: {
+    id: Generated<number>
+    delivery_id: string
+    kind: AlertKind
+    detail: string
+    since: Timestamp
+    raised_at: MadeTimestamp
+    cleared_at: Timestamp | null
+    sent_at: Timestamp | null
+    send_tries: Generated<number>
+    send_after: MadeTimestamp
+  }
+  alert_watch: { only_one: Generated<boolean>; holder: string; held_until: Timestamp }
   schema_migration: { version: number; name: string; sha256: string; applied_at: MadeTimestamp }
 }

@@ -1,15 +1,19 @@
 // The PostgreSQL store: one object with every aggregate, over one pool.
 import { sql } from 'kysely'
+import { type Alerts, createAlerts } from './alerts.ts'
 import { type ApiTokens, createApiTokens } from './api-tokens.ts'
 import { type Campaigns, createCampaigns } from './campaigns.ts'
 import { type Channels, createChannels } from './channels.ts'
 import { type Contents, createContents } from './contents.ts'
 import { openDatabase } from './database.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
+import { createFailureCounts, type FailureCounts } from './failures.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { createPlans, type Plans } from './plans.ts'
+import { createRetries, type Retries } from './retries.ts'
 import { createSecretBox } from './secret-box.ts'
 import { createSegments, type Segments } from './segments.ts'
+import { createStandings, type Standings } from './standing.ts'
 
 export interface Store {
   channels: Channels
@@ -17,9 +21,13 @@ export interface Store {
   segments: Segments
   campaigns: Campaigns
   deliveries: Deliveries
+  retries: Retries
   plans: Plans
   ledger: Ledger
+  failures: FailureCounts
   apiTokens: ApiTokens
+  alerts: Alerts
+  standings: Standings
   /** Resolves when PostgreSQL answers. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -36,15 +44,20 @@ export function createStore(options: {
   onLost?: (error: Error) => void
 }): Store {
   const db = openDatabase(options.databaseUrl, options)
+  const alerts = createAlerts(db)
   return {
     channels: createChannels(db, createSecretBox(options.secretKey)),
     contents: createContents(db),
     segments: createSegments(db),
     campaigns: createCampaigns(db),
     deliveries: createDeliveries(db),
+    retries: createRetries(db),
     plans: createPlans(db),
     ledger: createLedger(db),
+    failures: createFailureCounts(db),
     apiTokens: createApiTokens(db),
+    alerts,
+    standings: createStandings(db, alerts),
     async ping() {
       await sql`select 1`.execute(db)
     },

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { describeFreezing } from './conformance/freezing.ts'
 import { describeOutcomes } from './conformance/outcomes.ts'
+import { describeRetrying } from './conformance/retrying.ts'
 import { describeSegments } from './conformance/segments.ts'
 import { factsAbout, type WarehouseUnderTest } from './conformance/under-test.ts'
 
@@ -18,5 +19,6 @@ export function describeWarehouse(name: string, make: () => Promise<WarehouseUnd
     describeSegments(facts)
     describeFreezing(facts)
     describeOutcomes(facts)
+    describeRetrying(facts)
   })
 }

@@ -1,6 +1,6 @@
 // What LFM asks of a warehouse: cut a segment, freeze it into a request plan, keep outcomes, reconcile.
 import { type Lane } from '../domain/lane.ts'
-import { type Account, type Outcome } from '../domain/outcome.ts'
+import { type Account, type Outcome, type RetriedOutcome } from '../domain/outcome.ts'
 import { type FrozenPlan } from '../domain/plan.ts'
 
 /** A column that a segment yields. */
@@ -53,6 +53,16 @@ export interface FreezeRequest {
   sql: string
   /** Names of the segment's columns that the content uses, in any order; they become the row's variables. */
   variables: readonly string[]
+}
+
+/** A freeze of the audience of a delivery that retries an earlier one. */
+export interface RetryFreezeRequest extends Omit<FreezeRequest, 'sql'> {
+  /** The delivery that has ended, and the attempt whose plan it had. */
+  earlier: { deliveryId: string; attempt: string }
+  /** Whose recipients are taken, with the variables frozen then. */
+  outcomes: readonly RetriedOutcome[]
+  /** How many there are by the account of the earlier delivery. */
+  recipients: number
 }
 
 /** One request of a frozen plan: who is in it and the variables they share. */
@@ -109,6 +119,8 @@ export interface Reconciliation {
   withTwoOutcomes: number
   /** User ids that stand twice in the plan. */
   doubledUserIds: number
+  /** Parts that can't be read, as when a file was cut short; their outcomes count as missing. */
+  unreadableParts: number
   isExact: boolean
 }
 
@@ -131,6 +143,11 @@ export interface Warehouse {
   inspectSegment(sql: string, variables: readonly string[]): Promise<SegmentInspection>
   /** Runs the segment once and makes the plan under the attempt's own name. @throws SegmentRefused */
   freeze(request: FreezeRequest, signal?: AbortSignal): Promise<FrozenPlan>
+  /**
+   * Makes the plan of a retry from plan and log of the delivery that it retries, numbered as any other.
+   * Rejects unless exactly the recipients asked for are there.
+   */
+  freezeRetry(request: RetryFreezeRequest, signal?: AbortSignal): Promise<FrozenPlan>
   /** Reads requests in order of their number; rejects unless exactly the range asked for is there. */
   readRequests(range: PlanRange): Promise<PlannedRequest[]>
   /** Writes a part; a part of that name which is already there is replaced as a whole by the same or more rows. */
@@ -145,7 +162,9 @@ export interface Warehouse {
     ranges: readonly { fromRequest: number; toRequest: number }[],
     facts: { at: string; reason: string },
   ): Promise<void>
-  /** Compares the plan with all parts. */
+  /** Removes every part of the delivery but these, such as those of rounds that a restored store knows nothing of. */
+  dropOtherParts(deliveryId: string, kept: readonly PartName[]): Promise<void>
+  /** Compares the plan with all parts that can be read. Rejects where the plan itself isn't there whole. */
   reconcile(deliveryId: string, attempt: string): Promise<Reconciliation>
   /** Makes the delivery's rows of `delivery_log` (one a recipient) from plan and parts, as a whole or not at all. */
   materialiseLog(facts: DeliveryFacts): Promise<{ rows: number }>

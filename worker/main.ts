@@ -17,6 +17,10 @@ import { startWorker } from './worker.ts'
 // V8 would let garbage of a million recipients (some 130 MB) pile up before it collects the old generation;
 // measured: 310 MB instead of 450 at the end of sending, for a tenth more CPU time.
 setFlagsFromString('--optimize-for-size')
+// With it the young generation is 1 MB, and a third of the time at 2,000 push/s went into collecting it; measured:
+// 15.2 CPU seconds for 30,000 pushes instead of 21.5, for 15 MB more.
+setFlagsFromString('--min-semi-space-size=16')
+setFlagsFromString('--max-semi-space-size=16')
 
 const reconnectEveryMs = 2_000
 

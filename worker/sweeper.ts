@@ -86,8 +86,10 @@ export function startSweeper(options: {
   }
 
   async function sweepOne(delivery: Delivery): Promise<void> {
-    const runs = await isRunning(delivery)
-    if (!runs && delivery.phase === 'starting') await startUnlessEnded(delivery)
+    // What ran before a restore knows things that the store does not: it is no workflow of this delivery any more.
+    const runs = delivery.restoredAt === null && (await isRunning(delivery))
+    if (!runs && delivery.phase === 'starting' && delivery.restoredAt === null)
+      await startUnlessEnded(delivery)
     // Nothing is set where it has ended since the list was made.
     else await deliveries.setInterrupted(delivery.id, !runs)
   }

@@ -24,7 +24,7 @@ import {
   resumeUpdate,
 } from './messages.ts'
 import { runPages } from './run-pages.ts'
-import { showDetails, showState } from './shown.ts'
+import { minuteOf, showState } from './shown.ts'
 
 const defaultPagesPerRun = 500
 const disagreementWaitMs = 10_000
@@ -50,12 +50,12 @@ export async function deliverCampaign(input: DeliverCampaignInput): Promise<Deli
 
 async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise<DeliveryResult> {
   const { deliveryId } = input
-  const begun = input.carried ?? (await freeze(input, gate))
+  const begun = input.carried ?? (await (input.isRecovered ? takeUp : freeze)(input, gate))
   if ('state' in begun) return end(input, begun.state, null, begun.reason)
 
   const delivery = begun
   await operate.setPhase({ deliveryId, phase: 'sending' })
-  showState('sending')
+  gate.enter('sending')
   for (;;) {
     await deliverRound(input, gate, delivery)
     // A page may have read in the store of a cancel that nobody could tell this workflow.
@@ -67,10 +67,10 @@ async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise
     if (left.batches === 0) break
     // A worker of 0.1.0 answers without it.
     const { delayMs = minuteMs } = left
-    showDetails(
+    const dueAt = minuteOf(new Date(Date.now() + delayMs))
+    gate.details.pages(
       delivery,
-      gate.position(),
-      `waiting ${Math.round(delayMs / 1000)} s for round ${next}`,
+      `round ${next} at ${dueAt}: ${left.batches} batches have somebody without an outcome`,
     )
     await condition(() => gate.isCancelled(), delayMs)
     if (gate.isCancelled()) break
@@ -83,12 +83,53 @@ async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise
   return reconcile(input, gate, delivery.round + 2)
 }
 
-/** Freezes the audience, or says why the delivery ends before it sends. */
-async function freeze(
-  { deliveryId }: DeliverCampaignInput,
+/**
+ * Goes on from plan and ledger where an earlier workflow of this delivery was lost: everybody without an outcome is
+ * in a new round, above all that pages and parts were ever named by.
+ */
+async function takeUp(
+  input: DeliverCampaignInput,
   gate: DeliveryGate,
 ): Promise<CarriedDelivery | { state: EndState; reason: string }> {
-  showState('freezing')
+  const { deliveryId } = input
+  await gate.refresh()
+  const standing = await pages.findStanding({ deliveryId })
+  if (!standing) return freeze(input, gate)
+  const { planned, lastRound, isUntouched } = standing
+  if (isUntouched) await waitForQuota(input, gate, planned)
+  // Temporal may have lost the queues' rates together with the workflow.
+  await unlessCancelled(gate, () => operate.prepareQueues({ deliveryId }))
+  const round = lastRound + 1
+  // The round in which a cancelled ledger is closed must stay without pages.
+  if (!gate.isCancelled()) await pages.planRound({ deliveryId, round })
+  return {
+    gate: gate.current(),
+    planned,
+    round,
+    pageCount: await pages.countPages({ deliveryId, round }),
+    nextPage: { multicast: 0, push: 0 },
+    unresolvedRequests: 0,
+  }
+}
+
+/** Pauses for a person where the month's quota has no room for everybody. */
+async function waitForQuota(
+  { deliveryId }: DeliverCampaignInput,
+  gate: DeliveryGate,
+  planned: number,
+): Promise<void> {
+  const problem = await unlessCancelled(gate, () => operate.checkQuota({ deliveryId, planned }))
+  if (problem !== null && problem !== 'cancelled')
+    await gate.move('paused', { by: 'LFM', why: problem })
+}
+
+/** Freezes the audience, or says why the delivery ends before it sends. */
+async function freeze(
+  input: DeliverCampaignInput,
+  gate: DeliveryGate,
+): Promise<CarriedDelivery | { state: EndState; reason: string }> {
+  const { deliveryId } = input
+  gate.enter('freezing')
   await operate.setPhase({ deliveryId, phase: 'freezing' })
   // A pause may have been set before this workflow ran for the first time.
   await gate.refresh()
@@ -98,9 +139,7 @@ async function freeze(
   if (frozen === 'cancelled') return { state: 'cancelled', reason: gate.why() }
   if (frozen.kind === 'refused') return { state: 'failed before send', reason: frozen.why }
   const { planned } = frozen
-  const problem = await unlessCancelled(gate, () => operate.checkQuota({ deliveryId, planned }))
-  if (problem !== null && problem !== 'cancelled')
-    await gate.move('paused', { by: 'LFM', why: problem })
+  await waitForQuota(input, gate, planned)
   await unlessCancelled(gate, () => operate.prepareQueues({ deliveryId }))
   await gate.passed()
   if (gate.isCancelled()) return { state: 'cancelled', reason: gate.why() }
@@ -157,7 +196,7 @@ async function deliverRound(
         },
         onPage(result) {
           delivery.unresolvedRequests += result.unresolvedRequests
-          showDetails(delivery, gate.position(), 'sending')
+          gate.details.pages(delivery)
         },
       }),
     ),
@@ -185,7 +224,7 @@ async function reconcile(
   const closedBecause = wasCancelled ? `Cancelled: ${gate.why()}` : null
   if (closedBecause !== null)
     await audience.closeLedger({ deliveryId, round: closingRound, why: closedBecause })
-  showState('reconciling')
+  gate.enter('reconciling')
   await operate.setPhase({ deliveryId, phase: 'reconciling' })
   const account = await exactAccount(input, gate, { closingRound, closedBecause })
   await audience.materialiseLog({ deliveryId })

@@ -23,6 +23,8 @@ export interface DeliverCampaignInput {
   lineChannelId: string
   /** 1 (first) to 5 (last) among the deliveries of a channel. */
   priority: number
+  /** Set where the workflow is begun again: the store says how far the delivery has come. */
+  isRecovered?: boolean
   /** Set by continue-as-new only. */
   carried?: CarriedDelivery
   /** Pages after which a run continues as new, whatever the server suggests; default 500. */

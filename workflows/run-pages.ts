@@ -1,5 +1,12 @@
 // Keeps a few pages of one lane going at once, so that the lane's queue is never empty between two.
-import { isCancellation, startChild } from '@temporalio/workflow'
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common'
+import {
+  getExternalWorkflowHandle,
+  isCancellation,
+  patched,
+  sleep,
+  startChild,
+} from '@temporalio/workflow'
 import { type Lane } from '../domain/lane.ts'
 import { deliverPage } from './deliver-page.ts'
 import { type DeliveryGate } from './delivery-gate.ts'
@@ -13,6 +20,9 @@ const outstanding: Readonly<Record<Lane, { pages: number; window: number }>> = {
   multicast: { pages: 3, window: 10 },
   push: { pages: 2, window: 6 },
 }
+
+/** Time for a page of an earlier run to end, before another look. */
+const strayMs = 1_000
 
 /** Runs pages until `nextPage` gives no more, and resolves when all of them have ended. */
 export async function runPages(options: {
@@ -56,6 +66,18 @@ export async function runPages(options: {
     }
   }
 
+  /** Ends a page that an earlier run of this delivery has left running, as when it was reset in Temporal Web. */
+  async function endStray(pageNo: number): Promise<void> {
+    const page = getExternalWorkflowHandle(pageWorkflowId(deliveryId, lane, round, pageNo))
+    try {
+      await page.cancel()
+    } catch (error) {
+      if (isCancellation(error)) throw error
+      // It has just ended by itself.
+    }
+    await sleep(strayMs)
+  }
+
   /** A page that was terminated or failed is begun again when an operator says so: it repeats nothing. */
   async function deliverPageToItsEnd(pageNo: number): Promise<PageResult> {
     for (;;) {
@@ -64,6 +86,11 @@ export async function runPages(options: {
       } catch (error) {
         if (isCancellation(error)) throw error
         if (gate.isCancelled()) return { unresolvedRequests: 0 }
+        // What the stray page has done is in the ledger, so running it again repeats nothing.
+        if (error instanceof WorkflowExecutionAlreadyStartedError && patched('end-stray-pages')) {
+          await endStray(pageNo)
+          continue
+        }
         await gate.move('paused', {
           by: 'LFM',
           why: `The page ${lane}/${round}-${pageNo} ended by itself, as when it is terminated in Temporal. Resume to go on with it.`,

@@ -5,6 +5,7 @@ import { channelRoutes } from './channels.ts'
 import { contentRoutes } from './contents.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { recipientRoutes } from './recipients.ts'
+import { retryRoutes } from './retries.ts'
 import { segmentRoutes } from './segments.ts'
 
 /** More exact paths stand before those with parameters (/segments/preview before /segments/{id}). */
@@ -14,5 +15,6 @@ export const routes: readonly Route[] = [
   ...segmentRoutes,
   ...campaignRoutes,
   ...deliveryRoutes,
+  ...retryRoutes,
   ...recipientRoutes,
 ]

@@ -10,9 +10,10 @@ import {
   channelList,
   channelRate,
   channelRateAnswer,
+  channelWithRates,
 } from '../schemas/channel.ts'
 import { idParams } from '../schemas/wire.ts'
-import { channelView } from '../views.ts'
+import { channelView, channelWithRatesView } from '../views.ts'
 
 const tag = 'channels'
 type Rates = z.output<typeof channelRate>
@@ -53,15 +54,15 @@ export const channelRoutes = [
     method: 'get',
     path: '/channels/{id}',
     operationId: 'getChannel',
-    summary: 'Shows a channel.',
+    summary: 'Shows a channel, and the rates in force on its lanes.',
     tag,
     params: idParams,
-    answers: { 200: channel },
+    answers: { 200: channelWithRates },
     problems: ['not-found'],
     handle: async ({ store }, { params }) => {
       const found = await store.channels.find(params.id)
       if (!found) throw notFound(params.id)
-      return reply(200, channelView(found))
+      return reply(200, await channelWithRatesView(store, found))
     },
   }),
   route({

@@ -2,6 +2,7 @@
 import { deliveryEvents } from '../event-stream.ts'
 import { holdDelivery, requireDelivery, resumeDelivery } from '../operate-delivery.ts'
 import { type ProblemKind } from '../problem.ts'
+import { recoverDelivery, recoverInterrupted, type RecoveryOrder } from '../recover-delivery.ts'
 import { reply, route, streamingRoute } from '../route.ts'
 import {
   delivery,
@@ -10,6 +11,8 @@ import {
   historyList,
   operatorAnswer,
   operatorInput,
+  recoverInput,
+  recoveryList,
 } from '../schemas/delivery.ts'
 import { idParams } from '../schemas/wire.ts'
 import { deliverySummaryView, deliveryView, eventView } from '../views.ts'
@@ -40,6 +43,13 @@ function orderRoute(
       return reply(200, { delivery: await deliveryView(deps.store, stored), temporal })
     },
   })
+}
+
+function recoveryOrder(
+  { why, by, paused }: { why: string; by?: string | undefined; paused: boolean },
+  caller: string,
+): RecoveryOrder {
+  return { by: by ?? caller, why, isPaused: paused }
 }
 
 export const deliveryRoutes = [
@@ -99,6 +109,37 @@ export const deliveryRoutes = [
       const { id } = await requireDelivery(deps, params.id)
       return reply(200, { items: (await deps.store.deliveries.events(id)).map(eventView) })
     },
+  }),
+  route({
+    method: 'post',
+    path: '/deliveries/{id}/recover',
+    operationId: 'recoverDelivery',
+    summary: 'Begins the workflow of an interrupted delivery again, from plan and ledger.',
+    tag,
+    params: idParams,
+    body: recoverInput,
+    answers: { 200: delivery },
+    problems: ['not-found', 'delivery-ended', 'workflow-running', 'temporal-away'],
+    handle: async (deps, { params, body, caller }) =>
+      reply(
+        200,
+        await deliveryView(
+          deps.store,
+          await recoverDelivery(deps, params.id, recoveryOrder(body, caller)),
+        ),
+      ),
+  }),
+  route({
+    method: 'post',
+    path: '/deliveries/recover',
+    operationId: 'recoverDeliveries',
+    summary: 'Recovers every delivery that is interrupted, and tells of each what became of it.',
+    tag,
+    body: recoverInput,
+    answers: { 200: recoveryList },
+    problems: [],
+    handle: async (deps, { body, caller }) =>
+      reply(200, { items: await recoverInterrupted(deps, recoveryOrder(body, caller)) }),
   }),
   orderRoute(
     'pause',

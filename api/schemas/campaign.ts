@@ -51,6 +51,14 @@ export const campaignInput = bodyType(
       .describe(
         "Name for LINE's statistics (customAggregationUnits); one is made where it is left out, null sends none.",
       ),
+    pauseAtFailedShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.1)
+      .describe(
+        'A delivery pauses when a larger share of its plan than this, and at least 100 recipients, is rejected, skipped or unknown. 1 never pauses.',
+      ),
   }),
 )
 
@@ -66,6 +74,7 @@ export const campaign = answerType(
     timeZone: z.string(),
     locale: z.string(),
     aggregationUnit: z.string().nullable(),
+    pauseAtFailedShare: z.number(),
     createdAt: instant,
     updatedAt: instant,
   }),

@@ -60,6 +60,25 @@ export const channel = answerType(
   }),
 )
 
+const currentRate = z.strictObject({
+  callsPerSecond: z
+    .number()
+    .describe(
+      'The rate in force: the set one, or less after LINE answered calls with 429 because other senders use the channel.',
+    ),
+  loweredAt: instant
+    .nullable()
+    .describe('When it was last lowered; null where the set rate is in force.'),
+})
+
+export const channelWithRates = answerType(
+  'ChannelWithRates',
+  z.strictObject({
+    ...channel.shape,
+    currentRates: z.strictObject({ multicast: currentRate, push: currentRate }),
+  }),
+)
+
 export const channelList = answerType('ChannelList', listOf(channel))
 
 export const channelRateAnswer = answerType(

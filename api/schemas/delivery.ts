@@ -1,6 +1,7 @@
 // Deliveries on the wire: what is shown of one, what an operator may order, and what is answered.
 import { z } from 'zod'
-import { outcomes } from '../../domain/outcome.ts'
+import { alertKinds } from '../../domain/alert.ts'
+import { outcomes, type RetriedOutcome } from '../../domain/outcome.ts'
 import { answerType, bodyType, count, id, instant, listOf } from './wire.ts'
 
 const perLane = z.strictObject({ multicast: count, push: count })
@@ -28,10 +29,18 @@ const ends = [
   'failed before send',
 ] as const
 
+/** Outcomes that may be retried. */
+export const retriedOutcomes = [
+  'unsent',
+  'rejected',
+  'skipped',
+  'unknown',
+] as const satisfies readonly RetriedOutcome[]
+
 const facts = {
   id,
   campaignId: id,
-  occurrence: z.string().describe('once, or again/<n>.'),
+  occurrence: z.string().describe('once, again/<n>, or retry/<delivery>/<n>.'),
   channelId: id,
   contentId: id,
   contentVersion: count,
@@ -40,6 +49,13 @@ const facts = {
   timeZone: z.string(),
   locale: z.string(),
   aggregationUnit: z.string().nullable(),
+  pauseAtFailedShare: z
+    .number()
+    .describe("Share of the plan above which it pauses; the campaign's when it began."),
+  retry: z
+    .strictObject({ of: id, outcomes: z.array(z.enum(retriedOutcomes)) })
+    .nullable()
+    .describe('The ended delivery whose recipients of these outcomes it is for; null for others.'),
   renderedAsOf: instant.describe("Liquid's now, for every recipient."),
   workflowId: z.string().describe('Of the workflow in Temporal.'),
   state: z
@@ -84,6 +100,27 @@ export const delivery = answerType(
       .nullable()
       .describe('The frozen request plan; null until the audience is frozen.'),
     progress: account.describe('Outcomes so far, from the ledger; planned is 0 before the freeze.'),
+    splitCalls: count.describe(
+      'Calls spent on requests that LINE refused for some recipient, to find whom; each part is one.',
+    ),
+    doing: z
+      .strictObject({
+        what: z.string(),
+        waitsFor: z.string().nullable().describe('null where it goes on without waiting.'),
+        since: instant.describe('When it began to do so, or to wait.'),
+        lastOutcomeAt: instant.nullable().describe('When somebody last got an outcome.'),
+      })
+      .describe("In plain words; times in them are of the campaign's time zone."),
+    alerts: z
+      .array(
+        z.strictObject({
+          kind: z.enum(alertKinds),
+          waitsFor: z.string(),
+          since: instant,
+          raisedAt: instant,
+        }),
+      )
+      .describe('The alerts that are open, oldest first.'),
   }),
 )
 
@@ -92,23 +129,22 @@ export const deliveryQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })
 
-export const operatorInput = bodyType(
-  'OperatorInput',
-  z.strictObject({
-    why: z
-      .string()
-      .min(1)
-      .max(500)
-      .regex(/\S/, { error: 'must say why.' })
-      .describe('Shown to everybody who looks at the delivery.'),
-    by: z
-      .string()
-      .min(1)
-      .max(100)
-      .optional()
-      .describe('Who orders it; the name of the token where it is left out.'),
-  }),
-)
+const operatorFields = z.strictObject({
+  why: z
+    .string()
+    .min(1)
+    .max(500)
+    .regex(/\S/, { error: 'must say why.' })
+    .describe('Shown to everybody who looks at the delivery.'),
+  by: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Who orders it; the name of the token where it is left out.'),
+})
+
+export const operatorInput = bodyType('OperatorInput', operatorFields)
 
 export const operatorAnswer = answerType(
   'OperatorAnswer',
@@ -120,6 +156,21 @@ export const operatorAnswer = answerType(
         'The gate has moved in any case. Whether the workflow has answered, will be told, or Temporal is away.',
       ),
   }),
+)
+
+export const recoverInput = bodyType(
+  'RecoverInput',
+  operatorFields.extend({
+    paused: z
+      .boolean()
+      .default(false)
+      .describe('Pauses it first, so that nothing is sent before it is resumed.'),
+  }),
+)
+
+export const recoveryList = answerType(
+  'RecoveryList',
+  listOf(z.strictObject({ id, isRecovered: z.boolean(), detail: z.string().nullable() })),
 )
 
 export const historyList = answerType(

@@ -3,14 +3,20 @@ import { BodiesDiffer, type LedgerRecords } from '../../domain/ledger.ts'
 import { type Gate } from '../../domain/delivery.ts'
 import { type ActivityDeps } from '../../activities/ports.ts'
 import { type LineAnswer, type LineCall } from '../../line/port.ts'
-import { type Permit } from '../../store/ledger.ts'
+import { type AcceptedPiece, type Permit } from '../../store/ledger.ts'
 import { type PlannedRequest } from '../../warehouse/port.ts'
 
 type Ledger = ActivityDeps['store']['ledger']
 
 export interface MemoryLedger extends Pick<
   Ledger,
-  'beginAttempt' | 'takePermit' | 'merge' | 'holdLane'
+  | 'beginAttempt'
+  | 'takePermit'
+  | 'merge'
+  | 'noteThrottles'
+  | 'findAccepted'
+  | 'splitCost'
+  | 'startSplitBudget'
 > {
   records: LedgerRecords
   attempts: number
@@ -21,6 +27,11 @@ export interface MemoryLedger extends Pick<
   isAway: boolean
   /** Told to the next attempts. */
   earlierCallsEndInMs: number
+  /** Calls answered 429 that were noted. */
+  throttles: number
+  /** A piece of another batch that LINE has accepted. */
+  acceptedElsewhere: AcceptedPiece | undefined
+  splitBudget: { callsBefore: number; wholeRequests: number[] }
 }
 
 /** One batch's ledger, with `first_call_at` at the first attempt and no wait for earlier calls. */
@@ -34,6 +45,9 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
     permits: [],
     isAway: false,
     earlierCallsEndInMs: 0,
+    throttles: 0,
+    acceptedElsewhere: undefined,
+    splitBudget: { callsBefore: 0, wholeRequests: [] },
     beginAttempt: async ({ bodyDigest }) => {
       if (digest !== undefined && digest !== bodyDigest) throw new BodiesDiffer('other bodies')
       digest = bodyDigest
@@ -51,7 +65,7 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
       if (told) return told
       if (ledger.gate.position !== 'open') return { answer: 'held', gate: ledger.gate }
       if (attemptNo < ledger.attempts) return { answer: 'superseded' }
-      return { answer: 'granted', calls, startInMs: 0, callsPerSecond: 100_000 }
+      return { answer: 'granted', calls, startInMs: 0, callsPerSecond: 100_000, lowerings: 0 }
     },
     merge: async ({ attemptNo }, changes) => {
       if (ledger.isAway) throw new Error('The store is away.')
@@ -64,7 +78,29 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
           ledger.records[name] = record
       }
     },
-    holdLane: async () => undefined,
+    noteThrottles: async (_channel, _lane, { throttles }) => {
+      ledger.throttles += throttles
+    },
+    findAccepted: async () => ledger.acceptedElsewhere,
+    splitCost: async () => {
+      const records = Object.entries(ledger.records)
+      return {
+        ...ledger.splitBudget,
+        calls: records.filter(
+          ([name, { state, calls }]) => name.includes('/') && (state !== 'rejected' || calls !== 0),
+        ).length,
+        rejected: records.reduce(
+          (sum, [, { state, recipients }]) => sum + (state === 'rejected' ? recipients : 0),
+          0,
+        ),
+      }
+    },
+    startSplitBudget: async (_id, _lane, { calls, wholeRequests }) => {
+      ledger.splitBudget = {
+        callsBefore: calls,
+        wholeRequests: [...ledger.splitBudget.wholeRequests, ...wholeRequests],
+      }
+    },
   }
   return ledger
 }
@@ -78,6 +114,8 @@ export function createMemoryLine(
   const calls: LineCall[] = []
   return {
     deadlineMs: 20,
+    callsAtOnce: 512,
+    prepare: async () => undefined,
     calls,
     /** How many accepted calls each user was in. */
     received,

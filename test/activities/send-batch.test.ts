@@ -1,96 +1,21 @@
-import { MockActivityEnvironment } from '@temporalio/testing'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { createSendActivities } from '../../activities/send-batch.ts'
 import { type MessageTemplate } from '../../activities/ports.ts'
 import { isFinal } from '../../domain/ledger.ts'
 import { type LineAnswer, type LineCall } from '../../line/port.ts'
-import { retryKey } from '../../line/retry-key.ts'
-import { createMemoryLedger, createMemoryLine, planOf } from './memory-ports.ts'
+import { createMemoryLine } from './memory-ports.ts'
+import { oneBatch } from './one-batch.ts'
 
-const deliveryId = '0192f0c1-0000-7000-8000-000000000001'
-const input = { deliveryId, lineChannelId: '1', lane: 'multicast', batchNo: 0, round: 0 } as const
 const hour = 3_600_000
 
-/** One batch with everything around it in memory; `sendBatch` may be run as often as wanted. */
+/** One batch, and a LINE that answers by the script. */
 function aBatch(options: {
   sizes: number[]
   script?: (call: LineCall, n: number) => LineAnswer | 'lost' | 'ok'
   template?: MessageTemplate
 }) {
-  const clock = { offsetMs: 0 }
-  const now = () => Date.now() + clock.offsetMs
-  const ledger = createMemoryLedger(now)
   const line = createMemoryLine(options.script ?? (() => 'ok'))
-  const planned = planOf(options.sizes)
-  const draining = new AbortController()
-  let template = options.template ?? {
-    render: () => ({ ok: true as const, messagesJson: '[{"type":"text","text":"hello"}]' }),
-  }
-  const pauses: string[] = []
-  const recipients = planned.reduce((sum, { userIds }) => sum + userIds.length, 0)
-  const activities = createSendActivities({
-    store: {
-      ledger,
-      deliveries: {
-        find: async () => ({
-          id: deliveryId,
-          channelId: 'c',
-          contentId: 'k',
-          contentVersion: 1,
-          renderedAsOf: new Date(0),
-          timeZone: 'UTC',
-          locale: 'en',
-          aggregationUnit: null,
-        }),
-        moveGate: async (_id: string, position: 'paused', { why }: { why: string }) => {
-          pauses.push(why)
-          ledger.gate = { position, seq: ledger.gate.seq + 1, why }
-          return { isMoved: true, delivery: { gate: ledger.gate } }
-        },
-      },
-      plans: {
-        find: async () => ({ attempt: 'a', requests: { multicast: planned.length, push: 0 } }),
-      },
-      contents: { find: async () => ({ messages: [], notificationDisabled: false }) },
-      channels: {
-        find: async () => ({
-          id: 'c',
-          lineChannelId: '1',
-          callsPerSecond: { multicast: 200, push: 2000 },
-        }),
-        secretOf: async () => 'secret',
-      },
-    } as never,
-    warehouse: { readRequests: async () => planned } as never,
-    line: { ...line } as never,
-    compileTemplate: () => ({ render: (variables) => template.render(variables) }),
-    now,
-    draining: draining.signal,
-    mergeEveryMs: 50,
-    retryKey,
-  })
-  return {
-    clock,
-    ledger,
-    line,
-    pauses,
-    draining,
-    recipients,
-    renderOtherwise: (other: MessageTemplate) => (template = other),
-    run: (round = 0) =>
-      new MockActivityEnvironment().run(
-        (batch: Parameters<typeof activities.sendBatch>[0]) => activities.sendBatch(batch),
-        { ...input, round },
-      ),
-    outcomes() {
-      const sums: Record<string, number> = {}
-      for (const record of Object.values(ledger.records))
-        if (record.state !== 'split')
-          sums[record.state] = (sums[record.state] ?? 0) + record.recipients
-      return sums
-    },
-  }
+  return oneBatch({ ...options, line })
 }
 
 describe('sendBatch', () => {
@@ -309,7 +234,13 @@ describe('sendBatch', () => {
   test('starts no call more than a second after the start of its permit', async () => {
     const batch = aBatch({ sizes: [1, 1, 1, 1, 1] })
     // Five calls at two a second would take two seconds; a permit lives for one.
-    batch.ledger.permits.push({ answer: 'granted', calls: 5, startInMs: 0, callsPerSecond: 2 })
+    batch.ledger.permits.push({
+      answer: 'granted',
+      calls: 5,
+      startInMs: 0,
+      callsPerSecond: 2,
+      lowerings: 0,
+    })
     const { takePermit } = batch.ledger
     const callsWhenAsked: number[] = []
     batch.ledger.takePermit = (...asked) => {
@@ -349,6 +280,42 @@ describe('sendBatch', () => {
     await batch.run()
     expect(Object.keys(batch.ledger.records)).toEqual(['0'])
     expect([...batch.line.received.values()]).toEqual([1, 1, 1, 1])
+  })
+
+  test('a permit that was given before a split was on record calls no part of it', async () => {
+    const batch = aBatch({
+      sizes: [4, 1],
+      script: ({ to }) =>
+        to.length === 4
+          ? { kind: 'some-recipient-refused', reason: 'no', lineRequestId: null }
+          : 'ok',
+    })
+    batch.ledger.permits.push({
+      answer: 'granted',
+      calls: 1,
+      startInMs: 0,
+      callsPerSecond: 100,
+      lowerings: 0,
+    })
+    const { takePermit, merge } = batch.ledger
+    const splitMerged = Promise.withResolvers<void>()
+    batch.ledger.merge = async (...merged) => {
+      await merge(...merged)
+      splitMerged.resolve()
+    }
+    let permits = 0
+    batch.ledger.takePermit = async (...asked) => {
+      permits += 1
+      if (permits !== 2) return takePermit(...asked)
+      // Given, but heard of only when a successor has begun and the split of this attempt no longer counts.
+      const permit = await takePermit(...asked)
+      batch.ledger.attempts += 1
+      await splitMerged.promise
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      return permit
+    }
+    expect(await batch.run()).toEqual({ kind: 'again' })
+    expect(batch.line.calls.map(({ to }) => to.length)).toEqual([4, 1])
   })
 
   test('a call that no connection was free for in time is no try', async () => {

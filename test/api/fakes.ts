@@ -1,6 +1,11 @@
 // Ports in memory: a Temporal that can be away, a warehouse with one table, a LINE that remembers what it was told.
 import { type Lane } from '../../domain/lane.ts'
-import { type DeliveryWorkflows, type Operation, type Told } from '../../api/temporal.ts'
+import {
+  type DeliveryWorkflows,
+  type Operation,
+  type QueueSight,
+  type Told,
+} from '../../api/temporal.ts'
 import { type AppParts } from '../../api/deps.ts'
 import { type OperatorRequest } from '../../workflows/messages.ts'
 import { SegmentRefused } from '../../warehouse/port.ts'
@@ -9,7 +14,14 @@ export interface FakeWorkflows extends DeliveryWorkflows {
   isAway: boolean
   /** What telling a workflow gives, where Temporal is there. */
   onTell: (deliveryId: string, operation: Operation, request: OperatorRequest) => Promise<Told>
+  /** Task queues that are served otherwise than by a worker that has just asked for work. */
+  queues: Record<string, QueueSight>
+  /** What activities fail with. */
+  failing: string[]
   started: { deliveryId: string; lineChannelId: string; summary: string }[]
+  /** Deliveries that can't be begun again, for their workflow runs. */
+  running: Set<string>
+  begunAgain: string[]
   told: { deliveryId: string; operation: Operation; request: OperatorRequest }[]
   rates: { lineChannelId: string; lane: Lane; callsPerSecond: number }[]
 }
@@ -21,13 +33,23 @@ export function fakeWorkflows(): FakeWorkflows {
       kind: 'told',
       answer: { state: 'sending', gate: { position: 'open', seq: 0 } },
     }),
+    queues: {},
+    failing: [],
     started: [],
+    running: new Set(),
+    begunAgain: [],
     told: [],
     rates: [],
     async start({ id }, facts) {
       if (fake.isAway) return 'away'
       fake.started.push({ deliveryId: id, ...facts })
       return 'told'
+    },
+    async beginAgain({ id }) {
+      if (fake.isAway) return 'away'
+      if (fake.running.has(id)) return 'running'
+      fake.begunAgain.push(id)
+      return 'begun'
     },
     async tell(deliveryId, operation, request) {
       if (fake.isAway) return { kind: 'away' }
@@ -39,6 +61,11 @@ export function fakeWorkflows(): FakeWorkflows {
       fake.rates.push({ lineChannelId, lane, callsPerSecond })
       return 'told'
     },
+    async queueSight(name) {
+      if (fake.isAway) return 'away'
+      return fake.queues[name] ?? { lastPollAgoMs: 1_000, backlog: 0 }
+    },
+    failures: async () => (fake.isAway ? 'away' : fake.failing),
     isUp: async () => !fake.isAway,
     close: async () => undefined,
   }

@@ -176,6 +176,21 @@ describe('campaigns', () => {
     expect(shown.body.aggregationUnit).toMatch(/^lfm_[0-9a-f]{8}$/)
   })
 
+  test('the share at which deliveries pause is a tenth, or as it is said, and theirs from then on', async () => {
+    const { id: _, lineChannelId: __, ...ids } = await makeCampaign(api)
+    const plain = await api.call('POST', '/campaigns', { name: 'x', ...ids })
+    const careful = await api.call('POST', '/campaigns', {
+      name: 'x',
+      ...ids,
+      pauseAtFailedShare: 0.02,
+    })
+    expect([plain.body['pauseAtFailedShare'], careful.body['pauseAtFailedShare']]).toEqual([
+      0.1, 0.02,
+    ])
+    const started = await api.call('POST', `/campaigns/${careful.body.id}/deliveries`, {})
+    expect(started.body['pauseAtFailedShare']).toBe(0.02)
+  })
+
   test('every reference to nothing is named', async () => {
     const refused = await api.call('POST', '/campaigns', {
       name: 'x',
@@ -198,6 +213,7 @@ describe('campaigns', () => {
     ['locale', 'not a locale'],
     ['aggregationUnit', 'a-b'],
     ['priority', 6],
+    ['pauseAtFailedShare', 1.1],
     ['channelId', 'x'],
   ])('a %s of %j is refused', async (field, value) => {
     const { id: _, ...references } = await makeCampaign(api)

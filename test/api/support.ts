@@ -23,6 +23,7 @@ interface Answered {
 
 export interface TestApi extends AsyncDisposable {
   url: string
+  databaseUrl: string
   store: Store
   workflows: FakeWorkflows
   forgotten: string[]
@@ -73,6 +74,7 @@ export async function startApi(parts: Partial<AppParts> = {}): Promise<TestApi> 
     })
   return {
     url,
+    databaseUrl: postgres.databaseUrl,
     store,
     workflows,
     forgotten,

@@ -37,6 +37,8 @@ const aDelivery = (): Delivery => ({
   timeZone: 'Asia/Tokyo',
   locale: 'ja',
   aggregationUnit: null,
+  pauseAtFailedShare: 0.1,
+  retry: null,
   renderedAsOf: new Date(0),
   state: 'starting',
   phase: 'starting',
@@ -46,6 +48,8 @@ const aDelivery = (): Delivery => ({
   startedBy: 'tests',
   createdAt: new Date(0),
   endedAt: null,
+  restoredAt: null,
+  closingRound: null,
   account: null,
 })
 const facts = { lineChannelId: '1650000009', summary: '友'.repeat(200) }

@@ -16,10 +16,14 @@ const delivery = (state: string, accepted: number) => ({
   startedBy: 'tests',
   createdAt: '2026-01-01T00:00:00.000Z',
   endedAt: null,
+  doing: { what: state, waitsFor: null, since: '2026-01-01T00:00:00.000Z', lastOutcomeAt: null },
+  alerts: [],
   plan: null,
   progress: { planned: 10, accepted, rejected: 0, unknown: 0, skipped: 0, unsent: 0 },
   workflowId: 'delivery/d1',
   aggregationUnit: null,
+  pauseAtFailedShare: 0.1,
+  retry: null,
 })
 
 /** An API whose connections go as they are told, one after the other. */

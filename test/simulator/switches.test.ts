@@ -44,6 +44,36 @@ test('a push to an unknown id is refused, or accepted in silence', async () => {
   expect(await received(line, 1)).toHaveLength(0)
 })
 
+test('a refused user refuses a call without being named, until it is a friend again', async () => {
+  await using line = await withSwitches({})
+  await line.call('/_sim/friends?state=refused', { body: userId(1) })
+  const refusal = { status: 400, body: { message: 'Failed to send messages' } }
+  expect(await line.multicast([userId(1), userId(2)])).toMatchObject(refusal)
+  expect(await line.push(userId(1))).toMatchObject(refusal)
+  expect(await received(line, 2)).toHaveLength(0)
+  await line.call('/_sim/friends?state=friend', { body: userId(1) })
+  expect((await line.multicast([userId(1), userId(2)])).status).toBe(200)
+  expect(await received(line, 1)).toHaveLength(1)
+})
+
+test.each([
+  [true, 409],
+  [false, 400],
+])(
+  'with keyCheckedBeforeValidation %s an accepted key to nobody is answered %i, and is no violation',
+  async (first, status) => {
+    await using line = await withSwitches({ keyCheckedBeforeValidation: first })
+    const key = randomUUID()
+    expect((await line.multicast([userId(1)], {}, key)).status).toBe(200)
+    expect((await line.multicast(['not-a-user-id'], {}, key)).status).toBe(status)
+    expect((await line.call('/_sim/violations')).body).toMatchObject({ count: 0 })
+    await line.multicast([userId(2)], {}, key)
+    expect((await line.call('/_sim/violations')).body).toMatchObject({
+      byKind: { 'retry-key-other-body': 1 },
+    })
+  },
+)
+
 test.each([
   [true, 409],
   [false, 400],

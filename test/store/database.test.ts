@@ -1,6 +1,7 @@
 // The pool of connections, when PostgreSQL ends one of them.
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { openTcpProxy } from '../../bench/tcp-proxy.ts'
 import { type Db, openDatabase } from '../../store/database.ts'
 import { startPostgres, type TestPostgres } from '../api/postgres.ts'
 import { query } from './open-store.ts'
@@ -46,3 +47,17 @@ test('a connection that is lost while idle is told of, and replaced', async () =
   await vi.waitUntil(() => lost.length > 0, { timeout: 5_000 })
   expect((await backend.execute(db)).rows).not.toEqual(rows)
 })
+
+// A quarter of an hour, if TCP were left to find out.
+test('a connection on which nothing is heard any more is given up, and the next statement has another', async () => {
+  const url = new URL(postgres.databaseUrl)
+  await using proxy = await openTcpProxy({ targetPort: Number(url.port) })
+  url.port = String(proxy.port)
+  const far = openDatabase(url.href, { connections: 1 })
+  onTestFinished(() => far.destroy())
+  const { rows } = await backend.execute(far)
+  proxy.set('stalled')
+  await expect(backend.execute(far)).rejects.toThrow('has said nothing')
+  proxy.set('open')
+  expect((await backend.execute(far)).rows).not.toEqual(rows)
+}, 30_000)

@@ -98,6 +98,7 @@ export async function openStore(): Promise<OpenStore> {
         timeZone: 'Asia/Tokyo',
         locale: 'ja',
         aggregationUnit: null,
+        pauseAtFailedShare: 0.1,
       })
       return { campaign, channel }
     },

@@ -79,15 +79,15 @@ test('however many ask at once, no more calls are permitted than the rate and a 
   )
 })
 
-test('a lane that rested permits a burst of a tenth of a second of its rate, and no more', async () => {
+test('a lane that rested permits a burst of a hundredth of a second of its rate, and no more', async () => {
   const asker = await begin(100)
   const first = await ask(asker, 9)
   const second = await ask(asker, 9)
   expect(first).toMatchObject({ answer: 'granted', startInMs: 0 })
-  // 18 calls at 98 a second take 184 ms, of which 100 ms are the burst; a second of work took far less.
+  // 18 calls at 98 a second take 184 ms, of which 10 ms are the burst.
   const third = await ask(asker, 200)
   expect([second.answer, third.answer]).toEqual(['granted', 'granted'])
-  expect(third.answer === 'granted' && third.startInMs).toBeLessThanOrEqual(84)
+  expect(third.answer === 'granted' && third.startInMs).toBeLessThanOrEqual(174)
 })
 
 test('a permit covers half a second of the rate as it is now, and one call at least', async () => {
@@ -214,10 +214,4 @@ test('a later attempt is told how long calls of an earlier one can last: the per
   const endsIn = await store.ledger.callsEndInMs(asker.deliveryId)
   expect(endsIn).toBeGreaterThan(0)
   expect(endsIn).toBeLessThanOrEqual(earlierCallsEndInMs)
-})
-
-test('a lane that is held makes the whole fleet wait', async () => {
-  const asker = await begin()
-  await opened.store.ledger.holdLane(asker.lineChannelId, 'multicast', 10_000)
-  expect((await ask(asker)).answer).toBe('wait')
 })

@@ -1,4 +1,5 @@
 // A LINE that fails, loses answers and refuses; rows that can't be sent; and what is left of it all in Temporal.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { deliveryWorkflowId } from '../../workflows/messages.ts'
@@ -52,6 +53,56 @@ test('everybody is reached once though LINE fails before and after it accepts', 
   const faults = await system.simulator.faults()
   expect(faults.filter(({ fired }) => fired === 0)).toEqual([])
   await system.simulator.clearFaults()
+}, 120_000)
+
+test('everybody is reached once though 30 % of calls go wrong and LINE is away for six seconds', async () => {
+  const registered = await system.register({
+    sql: friendsOnBothLanes({ push: 200, multicast: 10_000 }),
+    text: 'Hello {{ title }}',
+    rate: { multicast: 10, push: 100 },
+  })
+  const { unit } = registered
+  const kinds = [
+    '500-before-accept',
+    '500-after-accept',
+    'accept-then-drop-connection',
+    'drop-before-accept',
+    'half-a-reply',
+    'garbage-body',
+    // Longer than the deadline.
+    'slow',
+  ]
+  for (const on of ['multicast', 'push'] as const)
+    for (const kind of kinds)
+      await system.simulator.addFault({
+        on,
+        when: { unit, share: 0.3, times: on === 'push' ? 10 : 2 },
+        do: kind,
+        ...(kind === 'slow' && { ms: 4_000 }),
+      })
+  const params = { id: registered.campaignId }
+  const { id } = await system.client.call('startCampaign', { params, body: {} })
+  await system.simulator.untilCalls(unit, 8, 'multicast')
+  for (const on of ['multicast', 'push'] as const)
+    await system.simulator.addFault({ on, when: { unit }, do: '503' })
+  await sleep(6_000)
+  const faults = await system.simulator.faults()
+  expect(faults.filter(({ fired }) => fired === 0)).toEqual([])
+  await system.simulator.clearFaults()
+  await system.expectExact({ id, ...registered }, { planned: 10_200, accepted: 10_200 })
+}, 120_000)
+
+test('a request that always gets 500 holds nobody else up, and is sent in a round once that ends', async () => {
+  const [sick, before, inARound] = [friendId(3), 5_000 / 500 - 1, 5 + 1]
+  const fault = { on: 'multicast', when: { containsUser: sick }, do: '500-before-accept' } as const
+  await system.simulator.addFault(fault)
+  const delivery = await system.deliver({ sql: friends(5_000), text: 'Hello' })
+  const { state } = await system.until(delivery.id, ({ progress }) => progress.accepted === 4_500)
+  expect(state).toBe('sending')
+  // Five tries are all that it gets before the first round.
+  await system.simulator.untilCalls(delivery.unit, before + inARound)
+  await system.simulator.clearFaults()
+  await system.expectExact(delivery, { planned: 5_000, accepted: 5_000 })
 }, 120_000)
 
 test('of a request that LINE refuses for one recipient only that one is rejected', async () => {

@@ -1,12 +1,8 @@
 // API, Temporal and PostgreSQL are killed in mid-delivery; and one start, asked for by many, is one delivery.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startCampaign } from '../../bench/deliveries.ts'
-import { type Client, createClient } from '../../cli/client.ts'
-import { freePorts } from '../../embedded/ports.ts'
 import { createStore } from '../../store/store.ts'
+import { startApi } from './api-process.ts'
 import { expectDiscreet } from './discretion.ts'
 import { friends, type RunningSystem, startSystem } from './running-system.ts'
 
@@ -23,25 +19,8 @@ const everybody = { planned: 30_000, accepted: 30_000 }
 const everyPart = ['temporal', 'postgres', 'simulator', 'worker', 'api']
 const who = { by: 'a test', why: 'to see' }
 
-/** One more API process. */
-async function startApi(): Promise<Client> {
-  const [port] = await freePorts(1)
-  const { env, apiToken } = system.embedded
-  const api = fork(join(import.meta.dirname, '..', '..', 'api', 'main.ts'), [], {
-    env: { ...env, LFM_API_PORT: String(port) },
-    execArgv: [],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  })
-  onTestFinished(async () => {
-    api.kill('SIGTERM')
-    await once(api, 'exit')
-  })
-  await once(api, 'message')
-  return createClient({ baseUrl: `http://127.0.0.1:${port}`, token: apiToken })
-}
-
 test('requests to start that meet in two API processes make one delivery', async () => {
-  const [one, other] = [system.client, await startApi()]
+  const [one, other] = [system.client, (await startApi(system)).client]
   const registered = await system.register({ sql: friends(5_000), text: 'Hello' })
   const started = await Promise.all(
     [one, other, one, other].map((client) => startCampaign(client, registered.campaignId)),

@@ -33,6 +33,16 @@ export interface SimulatorControl {
   /** Kind and number of calls it fell on, in the order added. */
   faults(): Promise<{ do: string; fired: number }[]>
   clearFaults(): Promise<void>
+  /** From now on LINE refuses calls that name one of these users, or takes them for friends again. */
+  setFriends(userIds: readonly string[], state: 'friend' | 'refused'): Promise<void>
+  /** Changes a channel as LINE's console would: its secret, or the month's quota. */
+  changeChannel(channel: {
+    channelId: string
+    channelSecret: string
+    quota?: { type: 'limited'; value: number }
+  }): Promise<void>
+  /** Every token that the channel has now is refused. */
+  revokeTokens(channelId: string): Promise<void>
 }
 
 const lookEveryMs = 30
@@ -68,6 +78,15 @@ export function createSimulatorControl(baseUrl: string): SimulatorControl {
     faults: async () => (await ask('faults')) as { do: string; fired: number }[],
     async clearFaults() {
       await ask('faults', { method: 'DELETE' })
+    },
+    async setFriends(userIds, state) {
+      await ask(`friends?state=${state}`, { method: 'POST', body: userIds.join('\n') })
+    },
+    async changeChannel(channel) {
+      await ask('channels', { method: 'POST', body: JSON.stringify(channel) })
+    },
+    async revokeTokens(channelId) {
+      await ask('tokens/revoke', { method: 'POST', body: JSON.stringify({ channelId }) })
     },
   }
   return control

@@ -1,5 +1,16 @@
 // The embedded warehouse: the suite of all warehouses, and what is DuckDB's and the data folder's own.
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -244,6 +255,45 @@ describe('the embedded warehouse', () => {
     expect((await warehouse.reconcile('d1', 'a1')).withoutOutcome).toBe(1)
   })
 
+  test.each([
+    ['cut short', async (path: string) => truncate(path, 200)],
+    ['cut within its rows', async (path: string) => cutOutMiddle(path)],
+    ['emptied', async (path: string) => truncate(path, 0)],
+    ['deleted', async (path: string) => rm(path)],
+  ])(
+    'a part that was %s is missing, and exact again when it is written again',
+    async (how, damage) => {
+      await freeze(`SELECT 'U' || md5(range::VARCHAR) AS user_id FROM range(30000)`)
+      const write = (page: number) => warehouse.writePart(aPart(page), partRows(page))
+      for (const page of [0, 1, 2]) await write(page)
+      expect((await warehouse.reconcile('d1', 'a1')).isExact).toBe(true)
+      const path = join(dataDir, 'warehouse/parts/d1/multicast-1-0.parquet')
+      await damage(path)
+      const found = await warehouse.reconcile('d1', 'a1')
+      expect(found).toMatchObject({
+        isExact: false,
+        withoutOutcome: 10_000,
+        account: { planned: 30_000, accepted: 20_000 },
+      })
+      expect(found.unreadableParts).toBe(how === 'deleted' ? 0 : 1)
+      await write(1)
+      expect(await warehouse.reconcile('d1', 'a1')).toMatchObject({
+        isExact: true,
+        unreadableParts: 0,
+      })
+    },
+  )
+
+  test('a plan that lost a file is waited for, and no delivery is taken as untrue for it', async () => {
+    await freeze(`SELECT 'U' || md5(range::VARCHAR) AS user_id FROM range(30000)`)
+    for (const page of [0, 1, 2]) await warehouse.writePart(aPart(page), partRows(page))
+    const file = join(dataDir, 'warehouse/plans/d1/a1/multicast-000000000-000000060.parquet')
+    await rename(file, `${file}.away`)
+    await expect(warehouse.reconcile('d1', 'a1')).rejects.toThrow(/does not hold its 30000/)
+    await rename(`${file}.away`, file)
+    expect((await warehouse.reconcile('d1', 'a1')).isExact).toBe(true)
+  })
+
   test('a plan that lost a file is not sent', async () => {
     await freeze(`SELECT '${userId(1)}' AS user_id`)
     await rm(join(dataDir, 'warehouse/plans/d1/a1/multicast-000000000-000000001.parquet'))
@@ -293,6 +343,36 @@ describe('the embedded warehouse', () => {
     expect(plan).toMatchObject({ attempt: 'a1' })
   })
 })
+
+const aPart = (page: number) => ({
+  deliveryId: 'd1',
+  lane: 'multicast' as const,
+  page: String(page),
+  round: 0,
+})
+
+/** Outcomes of the twenty requests of a page, two rows each. */
+async function* partRows(page: number): AsyncGenerator<OutcomeRow[]> {
+  yield Array.from({ length: 40 }, (_, index) => ({
+    lane: 'multicast' as const,
+    requestNo: page * 20 + Math.floor(index / 2),
+    fromOrdinal: (index % 2) * 250,
+    toOrdinal: (index % 2) * 250 + 250,
+    outcome: 'accepted' as const,
+    lineRequestId: `line-${page}-${index}`,
+    retryKey: null,
+    at: '2026-11-22T10:00:00.000Z',
+    reason: null,
+  }))
+}
+
+/** Overwrites what lies between head and foot, as a disk that lost a block leaves it. */
+async function cutOutMiddle(path: string): Promise<void> {
+  const { size } = await stat(path)
+  const file = await open(path, 'r+')
+  await file.write(Buffer.alloc(Math.floor(size / 3)), 0, Math.floor(size / 3), 8)
+  await file.close()
+}
 
 async function writeTable(dataDir: string, name: string, rows: readonly TableRow[]): Promise<void> {
   const folder = join(dataDir, 'tables', name)

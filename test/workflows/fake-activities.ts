@@ -19,6 +19,10 @@ type AllActivities = CloseActivities &
 
 export interface FakeDelivery {
   gate: Gate
+  /** Every gate that `move` made, in order. */
+  gates: Gate[]
+  /** Moves the gate as the store does, for an API that does so before it tells the workflow. */
+  move(to: Gate['position'], facts: { by: string; why: string; ifSeq?: number }): Gate
   phases: string[]
   sent: SendBatchInput[]
   recordedPages: string[]
@@ -35,11 +39,29 @@ export interface FakeOptions {
   quotaProblem?: string
   /** Batches that stay unresolved in round 0. */
   unresolvedInRoundZero?: number
+  /** Before a round; default 10. */
+  roundDelayMs?: number
+  /** Before the work of an activity: what it throws fails the attempt, what it waits for holds it up. */
+  before?: (
+    activity: 'freezeAudience' | 'checkQuota' | 'prepareQueues' | 'closeLedger' | 'reconcile',
+  ) => Promise<void> | void
+  /** Reconciliations that find plan and outcomes at odds before one is exact. */
+  disagreements?: number
 }
 
 export function createFakeActivities(options: FakeOptions) {
   const delivery: FakeDelivery = {
     gate: { position: 'open', seq: 0 },
+    gates: [],
+    move(to, { by, why, ifSeq }) {
+      if (ifSeq !== undefined && ifSeq !== delivery.gate.seq) return delivery.gate
+      const isLast = delivery.gate.position === 'cancelled' || delivery.gate.position === to
+      if (!isLast) {
+        delivery.gate = { position: to, seq: delivery.gate.seq + 1, by, why }
+        delivery.gates.push(delivery.gate)
+      }
+      return delivery.gate
+    },
     phases: [],
     sent: [],
     recordedPages: [],
@@ -48,10 +70,12 @@ export function createFakeActivities(options: FakeOptions) {
   }
   let left = options.unresolvedInRoundZero ?? 0
   let sends = 0
+  let disagreements = options.disagreements ?? 0
   const planned = (options.pages.multicast + options.pages.push) * options.batchesPerPage
 
   const activities: AllActivities = {
     async freezeAudience() {
+      await options.before?.('freezeAudience')
       if (options.refuseFreeze !== undefined) return { kind: 'refused', why: options.refuseFreeze }
       return {
         kind: 'frozen',
@@ -60,12 +84,7 @@ export function createFakeActivities(options: FakeOptions) {
         recipients: { multicast: planned, push: 0 },
       }
     },
-    async moveGate({ to, by, why, ifSeq }) {
-      if (ifSeq !== undefined && ifSeq !== delivery.gate.seq) return delivery.gate
-      const isLast = delivery.gate.position === 'cancelled' || delivery.gate.position === to
-      if (!isLast) delivery.gate = { position: to, seq: delivery.gate.seq + 1, by, why }
-      return delivery.gate
-    },
+    moveGate: async ({ to, ...facts }) => delivery.move(to, facts),
     readGate: async () => delivery.gate,
     async setPhase({ phase }) {
       delivery.phases.push(phase)
@@ -73,8 +92,13 @@ export function createFakeActivities(options: FakeOptions) {
     async endDelivery({ state, reason }) {
       delivery.ended = { state, ...(reason !== undefined && { reason }) }
     },
-    prepareQueues: async () => undefined,
-    checkQuota: async () => options.quotaProblem ?? null,
+    async prepareQueues() {
+      await options.before?.('prepareQueues')
+    },
+    async checkQuota() {
+      await options.before?.('checkQuota')
+      return options.quotaProblem ?? null
+    },
     async openPage({ pageNo, round }) {
       const first = pageNo * options.batchesPerPage
       const batches =
@@ -89,7 +113,11 @@ export function createFakeActivities(options: FakeOptions) {
     async countPages({ round }) {
       return round === 0 ? options.pages : { multicast: 1, push: 0 }
     },
-    planRound: async ({ round }) => ({ batches: round === 1 ? left : 0, delayMs: 10 }),
+    findStanding: async () => null,
+    planRound: async ({ round }) => ({
+      batches: round === 1 ? left : 0,
+      delayMs: options.roundDelayMs ?? 10,
+    }),
     async sendBatch(input) {
       if (delivery.gate.position !== 'open') return { kind: 'held', gate: delivery.gate }
       const told = await options.onSend?.(input, ++sends)
@@ -99,9 +127,12 @@ export function createFakeActivities(options: FakeOptions) {
       return { kind: 'finished', finalRecipients: 1, unresolvedRequests }
     },
     async closeLedger({ why }) {
+      await options.before?.('closeLedger')
       delivery.closedBecause = why
     },
     async reconcile() {
+      await options.before?.('reconcile')
+      if (disagreements-- > 0) return { kind: 'differs', why: 'The account does not add up.' }
       const accepted = new Set(delivery.sent.map(({ lane, batchNo }) => `${lane}/${batchNo}`)).size
       return { kind: 'exact', account: { ...emptyAccount, planned, accepted } }
     },

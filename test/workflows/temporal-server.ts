@@ -36,6 +36,8 @@ export async function startDelivery(
   bundlePath: string,
   options: FakeOptions,
   input: Partial<DeliverCampaignInput> = {},
+  /** By default every workflow task replays from the start, so nothing rests on what a worker has in memory. */
+  maxCachedWorkflows = 0,
 ) {
   const deliveryId = crypto.randomUUID()
   const { activities, delivery } = createFakeActivities(options)
@@ -48,8 +50,7 @@ export async function startDelivery(
       taskQueue: deliveryQueue,
       workflowBundle: { codePath: bundlePath },
       activities,
-      // Every workflow task replays from the start, so nothing rests on what a worker has in memory.
-      maxCachedWorkflows: 0,
+      maxCachedWorkflows,
     }),
     ...lanes.map((lane) =>
       Worker.create({
@@ -59,7 +60,8 @@ export async function startDelivery(
       }),
     ),
   ])
-  const running = Promise.all(workers.map((worker) => worker.run()))
+  const [workflowsRun, ...sendsRun] = workers.map((worker) => worker.run())
+  const running = Promise.all([workflowsRun, ...sendsRun])
   const handle = await env.client.workflow.start<typeof deliverCampaign>(deliverCampaignType, {
     workflowId: deliveryWorkflowId(deliveryId),
     taskQueue: deliveryQueue,
@@ -68,8 +70,14 @@ export async function startDelivery(
   return {
     handle,
     delivery,
+    activities,
+    /** Ends the worker of the workflows, as a deploy does; those that send go on. */
+    async stopWorkflowWorker() {
+      workers[0].shutdown()
+      await workflowsRun
+    },
     async [Symbol.asyncDispose]() {
-      for (const worker of workers) worker.shutdown()
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await running
     },
   }

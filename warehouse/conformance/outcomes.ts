@@ -50,6 +50,7 @@ export function describeOutcomes(use: Facts): void {
         outcomesWithoutRecipient: 0,
         withTwoOutcomes: 0,
         doubledUserIds: 0,
+        unreadableParts: 0,
         isExact: true,
       })
     })

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { type DuckDBConnection } from '@duckdb/node-api'
 import { lanes, type Lane } from '../../domain/lane.ts'
 import { type FrozenPlan, type LanePlan } from '../../domain/plan.ts'
-import { SegmentRefused, type FreezeRequest } from '../port.ts'
+import { SegmentRefused, type FreezeRequest, type RetryFreezeRequest } from '../port.ts'
 import { cutUp, edgesOf, userIdRanges, type Weight } from './cuts.ts'
 import { asNumber, asText, numbers, rows, run, type Engine } from './engine.ts'
+import { gatherEarlier } from './earlier.ts'
 import { checkSegment, segmentView } from './inspect.ts'
 import { besides, placeFolder, type Layout } from './layout.ts'
 import { createNumbering } from './numbering.ts'
@@ -23,15 +24,42 @@ export interface FreezeDeps {
   sealing: Omit<SealedOptions, 'writable'>
 }
 
+/** What a plan is made for; without variables every group goes to the multicast lane. */
+type PlanRequest = Pick<FreezeRequest, 'deliveryId' | 'attempt' | 'variables'>
+
 /**
- * Makes the plan of one freeze attempt in a folder of its own, which appears whole or not at all.
- * An attempt whose folder is there already yields what it holds.
+ * Makes the plan of a segment.
  * @throws SegmentRefused
  */
-export async function freeze(
+export function freeze(
   deps: FreezeDeps,
   request: FreezeRequest,
   signal?: AbortSignal,
+): Promise<FrozenPlan> {
+  const gather = (folder: string) => runSegment(deps, request, folder, signal)
+  return freezeRows(deps, request, gather, signal)
+}
+
+/** Makes the plan of a retry. */
+export function freezeRetry(
+  deps: FreezeDeps,
+  request: RetryFreezeRequest,
+  signal?: AbortSignal,
+): Promise<FrozenPlan> {
+  const gather = (folder: string) => gatherEarlier(deps, request, folder, signal)
+  return freezeRows(deps, request, gather, signal)
+}
+
+/**
+ * Makes the plan of one freeze attempt in a folder of its own, which appears whole or not at all.
+ * An attempt whose folder is there already yields what it holds.
+ * @param gather writes the file of the audience's rows into the folder.
+ */
+async function freezeRows(
+  deps: FreezeDeps,
+  request: PlanRequest,
+  gather: (folder: string) => Promise<void>,
+  signal: AbortSignal | undefined,
 ): Promise<FrozenPlan> {
   const target = deps.layout.plan(request.deliveryId, request.attempt)
   let plan = await readPlan(target)
@@ -39,7 +67,7 @@ export async function freeze(
     const folder = besides(target)
     await mkdir(folder, { recursive: true })
     try {
-      await runSegment(deps, request, folder, signal)
+      await gather(folder)
       const made = await deps.engine.heavy((connection) =>
         makePlan(connection, request, folder, signal),
       )
@@ -83,7 +111,7 @@ async function runSegment(
 
 async function makePlan(
   connection: DuckDBConnection,
-  request: FreezeRequest,
+  request: PlanRequest,
   folder: string,
   signal: AbortSignal | undefined,
 ): Promise<FrozenPlan> {

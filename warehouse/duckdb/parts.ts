@@ -1,4 +1,5 @@
 // Writes outcomes as immutable parts, one Parquet file each.
+import { rm } from 'node:fs/promises'
 import { type DuckDBAppender, type DuckDBConnection } from '@duckdb/node-api'
 import { type OutcomeRow, type PartName } from '../port.ts'
 import { run, type Engine } from './engine.ts'
@@ -123,9 +124,45 @@ async function copyPart(connection: DuckDBConnection, rows: string, path: string
   await run(connection, `COPY (${rows}) TO ${text(path)} (${partFormat})`)
 }
 
+/** Removes every part of the delivery but these. */
+export async function dropOtherParts(
+  { layout }: PartDeps,
+  deliveryId: string,
+  kept: readonly PartName[],
+): Promise<void> {
+  const paths = new Set(kept.map((part) => layout.part(part)))
+  for (const path of await filesIn(layout.parts(deliveryId), '.parquet'))
+    if (!paths.has(path)) await rm(path, { force: true })
+}
+
 /** All parts of a delivery as one relation; empty where there are none. */
 export async function partsRelation(layout: Layout, deliveryId: string): Promise<string> {
+  return relationOf(await filesIn(layout.parts(deliveryId), '.parquet'))
+}
+
+/** The parts that can be read as one relation, and how many can't: each is read to its last value. */
+export async function readableParts(
+  { layout }: Pick<PartDeps, 'layout'>,
+  connection: DuckDBConnection,
+  deliveryId: string,
+): Promise<{ relation: string; unreadable: number }> {
   const paths = await filesIn(layout.parts(deliveryId), '.parquet')
+  const readable: string[] = []
+  for (const path of paths) {
+    const columns = partColumns.map(([column]) => column).join(', ')
+    const isReadable = await run(
+      connection,
+      `SELECT sum(hash(${columns})) FROM ${parquet([path])}`,
+    ).then(
+      () => true,
+      () => false,
+    )
+    if (isReadable) readable.push(path)
+  }
+  return { relation: relationOf(readable), unreadable: paths.length - readable.length }
+}
+
+function relationOf(paths: string[]): string {
   return paths.length > 0 ? parquet(paths) : `(${emptyPart()})`
 }
 

@@ -6,14 +6,14 @@ import { edgesOf, userIdRanges } from './cuts.ts'
 import { asNumber, numbers, rows, type Engine } from './engine.ts'
 import { planRelation, readPlan } from './plan.ts'
 import { type Layout } from './layout.ts'
-import { partsRelation } from './parts.ts'
+import { partsRelation, readableParts } from './parts.ts'
 import { stretchesOf, within, type Stretch } from './stretches.ts'
 
 const requestsShown = 1000
 
 /**
- * Counts every term of the account and every disagreement by itself.
- * @throws Error when the attempt has no plan here.
+ * Counts every term of the account and every disagreement by itself. Parts that can't be read are left out and counted.
+ * @throws Error when the attempt has no plan here, or not the whole of it.
  */
 export async function reconcile(
   { engine, layout }: { engine: Engine; layout: Layout },
@@ -23,34 +23,61 @@ export async function reconcile(
   const folder = layout.plan(deliveryId, attempt)
   const plan = await readPlan(folder)
   if (!plan) throw new Error(`Delivery ${deliveryId} has no plan of attempt ${attempt} to compare.`)
-  const parts = await partsRelation(layout, deliveryId)
   const stretches = await stretchesOf(plan, folder)
   return engine.heavy(async (connection) => {
-    const account = { ...emptyAccount }
-    const found = { withoutOutcome: 0, outcomesWithoutRecipient: 0, withTwoOutcomes: 0 }
-    const requestsWithoutOutcome: Reconciliation['requestsWithoutOutcome'] = []
-    for (const stretch of stretches) {
-      const [planned = 0, without = 0, outcomesOnly = 0, twice = 0, ...kinds] = await numbers(
-        connection,
-        comparison(stretch, parts),
+    const parts = await partsRelation(layout, deliveryId)
+    const compared = await compare(connection, stretches, parts)
+      .then((found) => ({ ...found, unreadableParts: 0 }))
+      .catch(async (error: unknown) => {
+        // Whether it was a part: each is read by itself only now, for that takes a while.
+        const { relation, unreadable } = await readableParts({ layout }, connection, deliveryId)
+        if (unreadable === 0) throw error
+        const found = await compare(connection, stretches, relation)
+        return { ...found, unreadableParts: unreadable }
+      })
+    const { account } = compared
+    if (account.planned !== plan.audience.planned)
+      throw new Error(
+        `The plan of delivery ${deliveryId}, attempt ${attempt}, does not hold its ${plan.audience.planned} recipients: ${account.planned} found. Look whether files of the plan are missing.`,
       )
-      account.planned += planned
-      outcomes.forEach((outcome, index) => (account[outcome] += kinds[index] ?? 0))
-      found.withoutOutcome += without
-      found.outcomesWithoutRecipient += outcomesOnly
-      found.withTwoOutcomes += twice
-      const room = requestsShown - requestsWithoutOutcome.length
-      if (without > 0 && room > 0)
-        for (const [requestNo] of await rows(connection, missing(stretch, parts, room)))
-          requestsWithoutOutcome.push({ lane: stretch.lane, requestNo: asNumber(requestNo) })
-    }
     const doubledUserIds = await countDoubled(connection, folder)
     const isExact =
       addsUp(account) &&
       doubledUserIds === 0 &&
-      Object.values(found).every((disagreements) => disagreements === 0)
-    return { account, ...found, requestsWithoutOutcome, doubledUserIds, isExact }
+      compared.unreadableParts === 0 &&
+      compared.withoutOutcome === 0 &&
+      compared.outcomesWithoutRecipient === 0 &&
+      compared.withTwoOutcomes === 0
+    return { ...compared, doubledUserIds, isExact }
   })
+}
+
+type Compared = Omit<Reconciliation, 'doubledUserIds' | 'unreadableParts' | 'isExact'>
+
+async function compare(
+  connection: DuckDBConnection,
+  stretches: readonly Stretch[],
+  parts: string,
+): Promise<Compared> {
+  const account = { ...emptyAccount }
+  const found = { withoutOutcome: 0, outcomesWithoutRecipient: 0, withTwoOutcomes: 0 }
+  const requestsWithoutOutcome: Reconciliation['requestsWithoutOutcome'] = []
+  for (const stretch of stretches) {
+    const [planned = 0, without = 0, outcomesOnly = 0, twice = 0, ...kinds] = await numbers(
+      connection,
+      comparison(stretch, parts),
+    )
+    account.planned += planned
+    outcomes.forEach((outcome, index) => (account[outcome] += kinds[index] ?? 0))
+    found.withoutOutcome += without
+    found.outcomesWithoutRecipient += outcomesOnly
+    found.withTwoOutcomes += twice
+    const room = requestsShown - requestsWithoutOutcome.length
+    if (without > 0 && room > 0)
+      for (const [requestNo] of await rows(connection, missing(stretch, parts, room)))
+        requestsWithoutOutcome.push({ lane: stretch.lane, requestNo: asNumber(requestNo) })
+  }
+  return { account, ...found, requestsWithoutOutcome }
 }
 
 /** Plan rows and outcomes of a stretch side by side, one row for each (request, ordinal) in either. */

@@ -14,7 +14,7 @@ export interface Stretch {
   fromRequest: number
   /** Infinity in a lane's last stretch. */
   toRequest: number
-  /** A relation of (request_no, ordinal, user_id). */
+  /** A relation of (request_no, ordinal, user_id, variables). */
   plan: string
 }
 
@@ -30,8 +30,8 @@ export async function stretchesOf(plan: FrozenPlan, folder: string): Promise<Str
       const paths = await laneFiles(folder, lane, fromRequest, toRequest)
       const rows =
         paths.length === 0
-          ? `SELECT 0 AS request_no, 0 AS ordinal, '' AS user_id WHERE false`
-          : `SELECT request_no, ordinal, user_id FROM ${parquet(paths)} WHERE ${within({ fromRequest, toRequest })}`
+          ? `SELECT 0 AS request_no, 0 AS ordinal, '' AS user_id, '' AS variables WHERE false`
+          : `SELECT request_no, ordinal, user_id, variables FROM ${parquet(paths)} WHERE ${within({ fromRequest, toRequest })}`
       stretches.push({ lane, fromRequest, toRequest, plan: `(${rows})` })
     }
   }

@@ -3,12 +3,12 @@ import { readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Warehouse } from '../port.ts'
 import { asText, createEngine, rows } from './engine.ts'
-import { freeze } from './freeze.ts'
+import { freeze, freezeRetry } from './freeze.ts'
 import { inspectSegment } from './inspect.ts'
 import { createLayout, isCode } from './layout.ts'
 import { materialiseLog, recipients } from './log.ts'
 import { segmentFile } from './plan.ts'
-import { writePart, writeUnsent } from './parts.ts'
+import { dropOtherParts, writePart, writeUnsent } from './parts.ts'
 import { readRequests } from './read.ts'
 import { reconcile } from './reconcile.ts'
 import { sealed } from './sealed.ts'
@@ -39,9 +39,11 @@ export function createDuckDbWarehouse(options: DuckDbWarehouseOptions): Warehous
     inspectSegment: (sql, variables) =>
       sealed(sealing, (connection, tables) => inspectSegment(connection, sql, variables, tables)),
     freeze: (request, signal) => freeze(deps, request, signal),
+    freezeRetry: (request, signal) => freezeRetry(deps, request, signal),
     readRequests: (range) => readRequests(deps, range),
     writePart: (part, chunks) => writePart(deps, part, chunks),
     writeUnsent: (part, attempt, ranges, facts) => writeUnsent(deps, part, attempt, ranges, facts),
+    dropOtherParts: (deliveryId, kept) => dropOtherParts(deps, deliveryId, kept),
     reconcile: (deliveryId, attempt) => reconcile(deps, deliveryId, attempt),
     materialiseLog: (facts) => materialiseLog(deps, facts),
     recipients: (deliveryId, outcome) => recipients(deps, deliveryId, outcome),

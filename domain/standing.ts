@@ -1,0 +1,198 @@
+// Where a delivery stands, in plain words: what it is doing, what it waits for, and since when.
+import { type AlertKind, type Finding } from './alert.ts'
+import { type DeliveryState, type Gate, hasEnded } from './delivery.ts'
+import { type Lane } from './lane.ts'
+
+/** One lane of a delivery, as far as it is not done. */
+export interface LaneStanding {
+  lane: Lane
+  /** Recipients without an outcome. */
+  left: number
+  /** Calls a second that a person allows; 0 stops the lane. */
+  rate: number
+  /** Calls a second that permits are given for at this moment. */
+  pace: number
+  /** When LINE's answers last lowered that; null where they have not. */
+  slowedAt: Date | null
+  /** When a person last changed the channel. */
+  setAt: Date
+}
+
+/** Everything that words about a delivery are made of; instants are PostgreSQL's. */
+export interface StandingFacts {
+  now: Date
+  /** Of the campaign: words name times as its people know them. */
+  timeZone: string
+  phase: DeliveryState
+  phaseAt: Date
+  endedAt: Date | null
+  interruptedAt: Date | null
+  gate: Gate
+  gateAt: Date | null
+  planned: number
+  accepted: number
+  /** Recipients with an outcome. */
+  done: number
+  /** When somebody last got an outcome. */
+  lastOutcomeAt: Date | null
+  /** When the ledger last heard anything of it at all. */
+  lastNewsAt: Date | null
+  /** Lanes with somebody left. */
+  lanes: LaneStanding[]
+  /** The round that it waits for or works on; null in the first pass over the plan. */
+  round: { no: number; at: Date; lastBeganAt: Date } | null
+  /** Why most of those who were called have no outcome. */
+  unanswered: string | null
+  alerts: Finding[]
+}
+
+/** What is said of a delivery. */
+export interface Standing {
+  what: string
+  /** null where it goes on by itself, without waiting. */
+  waitsFor: string | null
+  since: Date
+}
+
+/** Time without an outcome after which a delivery that sends is said to wait. */
+export const quietAfterMs = 3_000
+
+/** Share of LINE's rate that other senders must have taken before it is worth a word. */
+const slowedBelow = 0.9
+
+/** The time as a clock in the zone shows it, with the day where that is another one. */
+export function clockTime(at: Date, { timeZone, now }: { timeZone: string; now: Date }): string {
+  const day = (date: Date) =>
+    new Intl.DateTimeFormat('en-GB', { timeZone, day: 'numeric', month: 'short' }).format(date)
+  const time = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).format(at)
+  return day(at) === day(now) ? time : `${day(at)} ${time}`
+}
+
+const count = (n: number, one: string) => `${n.toLocaleString('en')} ${one}${n === 1 ? '' : 's'}`
+
+/** The latest of some instants, of which the first is always known. */
+function latest(first: Date, ...others: (Date | null)[]): Date {
+  return others.reduce<Date>((last, at) => (at !== null && at > last ? at : last), first)
+}
+
+/** Whether a person has stopped every lane on which somebody is left. */
+export function isStoppedByRate({ phase, lanes }: StandingFacts): boolean {
+  return phase === 'sending' && lanes.length > 0 && lanes.every(({ rate }) => rate === 0)
+}
+
+/** Whether the next round is not due yet. */
+export function isBetweenRounds({ phase, round, now }: StandingFacts): boolean {
+  return phase === 'sending' && round !== null && round.at > now
+}
+
+/** Since when nothing has come of the delivery: no outcome, no new phase, no order, no other rate. */
+export function idleSince(facts: StandingFacts): Date {
+  const { phaseAt, gateAt, lastOutcomeAt, lanes } = facts
+  const sending = facts.phase === 'sending' ? lanes.map(({ setAt }) => setAt) : []
+  return latest(phaseAt, gateAt, lastOutcomeAt, ...sending)
+}
+
+function sendingText({ planned, accepted, done, lanes }: StandingFacts): string {
+  const others = done - accepted
+  const outcomes = `${accepted.toLocaleString('en')} of ${planned.toLocaleString('en')} accepted`
+  const paces = lanes.map(({ lane, rate, pace }) =>
+    rate === 0 ? `${lane} stopped` : `${lane} at ${Math.round(pace).toLocaleString('en')} calls/s`,
+  )
+  return [
+    others > 0 ? `${outcomes}, ${others.toLocaleString('en')} with another outcome` : outcomes,
+    ...(paces.length > 0 ? [paces.join(', ')] : []),
+  ].join('; ')
+}
+
+function phaseText(facts: StandingFacts): string {
+  switch (facts.phase) {
+    case 'starting':
+      return 'starting'
+    case 'freezing':
+      return 'freezing the audience'
+    case 'reconciling':
+      return 'comparing plan and outcomes recipient by recipient'
+    default:
+      return `sending: ${sendingText(facts)}`
+  }
+}
+
+function findingOf({ alerts }: StandingFacts, kind: AlertKind): Finding | undefined {
+  return alerts.find((alert) => alert.kind === kind)
+}
+
+function stoppedText({ lanes }: StandingFacts): string {
+  const names = lanes.map(({ lane }) => lane).join(' and ')
+  return `a rate: ${names} ${lanes.length === 1 ? 'has' : 'have'} rate 0`
+}
+
+/** What a delivery that sends waits for, if it waits. */
+function sendingWait(facts: StandingFacts): Omit<Standing, 'what'> | undefined {
+  const { now, lanes, round, unanswered, planned, done } = facts
+  const idle = idleSince(facts)
+  if (isStoppedByRate(facts))
+    return { waitsFor: stoppedText(facts), since: latest(facts.phaseAt, lanes[0]?.setAt ?? null) }
+  if (round && isBetweenRounds(facts)) {
+    const why = unanswered === null ? '' : `: ${unanswered}`
+    const left = count(planned - done, 'recipient')
+    return {
+      waitsFor: `round ${round.no} at ${clockTime(round.at, facts)} (${left} without an outcome${why})`,
+      since: idle,
+    }
+  }
+  const isQuiet = now.getTime() - latest(idle, round?.at ?? null).getTime() > quietAfterMs
+  if (isQuiet && unanswered !== null)
+    return { waitsFor: `LINE, which accepts nothing: ${unanswered}`, since: idle }
+  const slowed = lanes.filter(({ rate, pace }) => rate > 0 && pace < rate * slowedBelow)
+  if (slowed.length > 0) {
+    const paces = slowed.map(
+      ({ lane, rate, pace }) =>
+        `${lane} at ${Math.round(pace).toLocaleString('en')} of ${rate.toLocaleString('en')} calls/s`,
+    )
+    return {
+      waitsFor: `LINE's rate: other senders use this channel (${paces.join(', ')})`,
+      since: latest(facts.phaseAt, ...slowed.map(({ slowedAt }) => slowedAt)),
+    }
+  }
+  return undefined
+}
+
+/** What is said of a delivery; the same words for CLI, API and alerts. */
+export function standingOf(facts: StandingFacts): Standing {
+  const { phase, gate, gateAt } = facts
+  if (hasEnded(phase)) return { what: phase, waitsFor: null, since: facts.endedAt ?? facts.phaseAt }
+  const phaseWords = phaseText(facts)
+  if (facts.interruptedAt) {
+    return {
+      what: `interrupted while ${phaseWords}`,
+      waitsFor: 'an operator: Temporal has no running workflow of it',
+      since: facts.interruptedAt,
+    }
+  }
+  const isHeld = gate.position !== 'open'
+  const since = isHeld ? latest(facts.phaseAt, gateAt) : facts.phaseAt
+  if (gate.position === 'paused') {
+    const who = `paused by ${gate.by ?? 'somebody'} since ${clockTime(gateAt ?? since, facts)}`
+    return {
+      what: `${who}: ${gate.why ?? ''} (${phaseWords})`,
+      waitsFor: 'an operator, to resume or cancel it',
+      since: gateAt ?? since,
+    }
+  }
+  const what =
+    gate.position === 'cancelled' && phase !== 'reconciling'
+      ? 'cancelling: closes the account when no call can be under way any more'
+      : phaseWords
+  const away = findingOf(facts, 'temporal-away') ?? findingOf(facts, 'unserved')
+  if (away) return { what, waitsFor: away.detail, since: away.since }
+  const wait = gate.position === 'open' && phase === 'sending' ? sendingWait(facts) : undefined
+  if (wait) return { what, ...wait }
+  const stalled = findingOf(facts, 'stalled')
+  if (stalled) return { what, waitsFor: stalled.detail, since: stalled.since }
+  return { what, waitsFor: null, since }
+}

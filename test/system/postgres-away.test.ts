@@ -1,0 +1,122 @@
+// PostgreSQL is away, silent or full for a while, or dies in the midst of freezing and reconciling.
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { query } from '../store/open-store.ts'
+import { friends, type RunningSystem, type Started, startSystem } from './running-system.ts'
+import { startWatchedWorker, type WatchedWorker } from './watched-worker.ts'
+
+let system: RunningSystem
+let worker: WatchedWorker
+
+beforeAll(async () => {
+  system = await startSystem({ friends: 20_000, processes: { worker: 0 } })
+  worker = await startWatchedWorker(system)
+})
+afterAll(async () => {
+  await system[Symbol.asyncDispose]()
+  await worker.close()
+})
+
+/** 40 multicast calls in 4 s. */
+const delivered = { sql: friends(20_000), text: 'Hello', rate: { multicast: 10 } }
+const everybody = { planned: 20_000, accepted: 20_000 }
+/** A twentieth of a minute. */
+const awayMs = 3_000
+
+async function deliverUntilSending(): Promise<Started> {
+  const delivery = await system.deliver(delivered)
+  await system.simulator.untilCalls(delivery.unit, 10)
+  return delivery
+}
+
+/** Exact, and by the worker that was there: it did not die of what happened to PostgreSQL. */
+async function expectGoesOn(delivery: Started): Promise<void> {
+  const { state } = await system.expectExact(delivery, everybody)
+  expect(state).toBe('done')
+  expect(system.embedded.processes().map(({ name }) => name)).toContain(worker.name)
+}
+
+test('PostgreSQL killed and away for a while', async () => {
+  const delivery = await deliverUntilSending()
+  await system.embedded.kill('postgres', 'SIGKILL')
+  await sleep(awayMs)
+  const readiness = await fetch(`${system.embedded.addresses.api}/readyz`)
+  expect(readiness.status).toBe(503)
+  expect(await readiness.json()).toMatchObject({ parts: { store: 'away', temporal: 'up' } })
+  await system.embedded.restart('postgres')
+  await expectGoesOn(delivery)
+}, 90_000)
+
+test('the way to PostgreSQL is silent for a while, and what was under way arrives late', async () => {
+  const delivery = await deliverUntilSending()
+  worker.postgres.set('stalled')
+  await sleep(awayMs)
+  const calls = (await system.simulator.calls(delivery.unit)).length
+  expect(calls).toBeLessThan(40)
+  worker.postgres.set('open')
+  await expectGoesOn(delivery)
+}, 90_000)
+
+/** Every write fails from now on, as on a full disk; reading goes on. Resolves with what makes room again. */
+async function fillDisk(): Promise<() => Promise<void>> {
+  const { databaseUrl } = system.embedded.addresses
+  const tables = await query(
+    databaseUrl,
+    `select table_name as name from information_schema.tables
+      where table_schema = 'public' and table_type = 'BASE TABLE'`,
+  )
+  const names = tables.map(({ name }) => pg.escapeIdentifier(String(name)))
+  await query(
+    databaseUrl,
+    `create function disk_full() returns trigger language plpgsql as $$ begin
+      raise exception 'could not extend file: No space left on device' using errcode = 'disk_full';
+    end $$`,
+  )
+  const triggers = names.map(
+    (name) => `create trigger disk_full before insert or update on ${name}
+      for each statement execute function disk_full()`,
+  )
+  await query(databaseUrl, triggers.join(';'))
+  return async () => {
+    await query(databaseUrl, 'drop function disk_full cascade')
+  }
+}
+
+test("PostgreSQL's disk is full for a while", async () => {
+  const delivery = await deliverUntilSending()
+  const makeRoom = await fillDisk()
+  await sleep(awayMs / 2)
+  const whenFull = (await system.simulator.calls(delivery.unit)).length
+  await sleep(awayMs / 2)
+  // No permit can be written, so no call is made.
+  expect(await system.simulator.calls(delivery.unit)).toHaveLength(whenFull)
+  expect(whenFull).toBeLessThan(40)
+  await makeRoom()
+  await expectGoesOn(delivery)
+}, 90_000)
+
+test.each([
+  { when: 'as a plan is committed', statements: [/insert into "plan"/] },
+  { when: 'in reconcile', statements: [/reconciling/, /from "plan"/] },
+])(
+  'PostgreSQL killed $when',
+  async ({ statements }) => {
+    let killed: Promise<void> | undefined
+    const isKilled = worker.at(statements, () => {
+      killed = system.embedded.kill('postgres', 'SIGKILL')
+    })
+    const delivery = await system.deliver({ ...delivered, rate: { multicast: 100 } })
+    await isKilled
+    await killed
+    await system.embedded.restart('postgres')
+    await expectGoesOn(delivery)
+    const plans = await query(
+      system.embedded.addresses.databaseUrl,
+      'select 1 from plan where delivery_id = $1',
+      [delivery.id],
+    )
+    expect(plans).toHaveLength(1)
+  },
+  90_000,
+)

@@ -1,0 +1,87 @@
+// Two API processes give 200 orders at once to a delivery that is being sent.
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { type Client } from '../../cli/client.ts'
+import { startApi } from './api-process.ts'
+import { friends, type RunningSystem, type Started, startSystem } from './running-system.ts'
+
+let system: RunningSystem
+
+beforeAll(async () => {
+  system = await startSystem({ friends: 30_000 })
+})
+afterAll(() => system[Symbol.asyncDispose]())
+
+/** 60 multicast calls in 30 s: more than the storm lasts. */
+const slowDelivery = { sql: friends(30_000), text: 'Hello', rate: { multicast: 2 } }
+const orders = 200
+const ordersAtOnce = 16
+/** What may be said of an order that has lost against others. */
+const lostAgainstOthers = /stays paused|did not answer|still paused/
+
+function give(
+  client: Client,
+  { id }: Started,
+  operation: 'pause' | 'resume' | 'cancel',
+  by: string,
+) {
+  return client.call(`${operation}Delivery`, { params: { id }, body: { by, why: 'a storm' } })
+}
+
+/** Gives 200 orders by two APIs and holds every answer against the store's history of the gate. */
+async function storm(delivery: Started): Promise<void> {
+  const apis = [system.client, (await startApi(system)).client]
+  const seen: { by: string; position: string }[] = []
+  let next = 0
+  const operator = async () => {
+    while (next < orders) {
+      const n = next++
+      const operation = n % 5 < 2 ? 'pause' : 'resume'
+      const client = apis[n % 2] ?? system.client
+      try {
+        const { delivery: shown } = await give(client, delivery, operation, `operator ${n}`)
+        if (shown.gate.by !== null) seen.push({ by: shown.gate.by, position: shown.gate.position })
+      } catch (error) {
+        if (!(error instanceof Error && lostAgainstOthers.test(error.message))) throw error
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: ordersAtOnce }, operator))
+
+  const { items } = await system.client.call('getDeliveryHistory', { params: { id: delivery.id } })
+  const moves = new Map(
+    items.flatMap(({ kind, by }) =>
+      kind === 'paused' || kind === 'resumed'
+        ? [[by, kind === 'paused' ? 'paused' : 'open'] as const]
+        : [],
+    ),
+  )
+  expect(seen.length).toBeGreaterThan(orders / 2)
+  for (const { by, position } of seen) expect(position).toBe(moves.get(by))
+}
+
+test('orders in a storm are answered truly, and the delivery is exact when it may go on', async () => {
+  const delivery = await system.deliver(slowDelivery)
+  await system.simulator.untilCalls(delivery.unit, 3)
+  await storm(delivery)
+  const params = { id: delivery.channelId }
+  await system.client.call('setChannelRate', { params, body: { multicast: 50 } })
+  await vi.waitUntil(
+    async () => {
+      const { state } = await system.client.call('getDelivery', { params: { id: delivery.id } })
+      if (state === 'paused') await give(system.client, delivery, 'resume', 'the last operator')
+      return state === 'done'
+    },
+    { timeout: 60_000, interval: 250 },
+  )
+  await system.expectExact(delivery, { planned: 30_000, accepted: 30_000 })
+}, 120_000)
+
+test('a cancel at the end of a storm leaves an exact account', async () => {
+  const delivery = await system.deliver(slowDelivery)
+  await system.simulator.untilCalls(delivery.unit, 3)
+  await give(system.client, delivery, 'pause', 'the first operator')
+  await storm(delivery)
+  await give(system.client, delivery, 'cancel', 'the last operator')
+  const { state } = await system.expectExact(delivery, { planned: 30_000 })
+  expect(state).toBe('cancelled during send')
+}, 120_000)
