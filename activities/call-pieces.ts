@@ -1,12 +1,13 @@
 // Calls LINE for the open pieces of a batch, under permits, and merges the answers into the ledger.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { keyUsableForMs, type LedgerRecord, type Piece, pieceName } from '../domain/ledger.ts'
-import { type Permit } from '../store/ledger.ts'
+import { type LedgerRecord, type Piece, pieceName } from '../domain/ledger.ts'
 import { afterAnswer, hangsOnOrder } from './after-answer.ts'
+import { createAskPermit, type GrantedPermit, permitLifetimeMs } from './ask-permit.ts'
 import { type BatchBook } from './batch-book.ts'
 import { type DeliveryContext } from './delivery-context.ts'
 import { findAcceptedKey, type FindOrder, type OrderOfChecks } from './order-of-checks.ts'
 import { type LanePace } from './lane-pace.ts'
+import { withLiveKey } from './live-key.ts'
 import { type InTurn } from './permit-queue.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { type RenderedBatch } from './rendered-batch.ts'
@@ -17,10 +18,6 @@ import { type WirePlaces } from './wire-places.ts'
 
 /** Most of a lane's rate that one permit covers, in seconds; delivery-protocol 6. */
 const permitCoversSeconds = 0.5
-/** A permit dies so long after its start. */
-const permitLifetimeMs = 1_000
-/** A permit that could only start later than this is not taken: a pause must act within 2 s. */
-const longestPermitWaitMs = 500
 /** Longest sleep between looks at whether to stop. */
 const napMs = 250
 /** Calls are started in small groups, for a timer for each of 2,000 calls a second costs more than it smooths. */
@@ -55,11 +52,6 @@ export interface CallPiecesOptions extends Pick<
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
-type Granted = Extract<Permit, { answer: 'granted' }>
-
-/** A permit with the times of question and answer, by `now()`. */
-type GrantedPermit = Granted & { askedAt: number; answeredAt: number }
-
 /** What a call has to know of its permit; it may start until `endsAt`, by `now()`. */
 interface Spending {
   endsAt: number
@@ -93,6 +85,15 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     pauseBecause !== undefined ||
     failure !== undefined
 
+  const askForPermit = createAskPermit({
+    ...options,
+    ledger,
+    batch: input,
+    priority: context.delivery.priority,
+    deadlineMs: line.deadlineMs,
+    isEnough: () => mustStop() || now() > options.stopBy,
+  })
+
   /** One merge at a time, so that an older state of a record never lands on top of a newer one. */
   function merge(): Promise<void> {
     merging = merging.then(async () => {
@@ -106,37 +107,6 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       }
     })
     return merging
-  }
-
-  /** A key past its usable age is never called again; see delivery-protocol 5. */
-  function withLiveKey(piece: Piece): {
-    record: LedgerRecord
-    isCallable: boolean
-    isNew: boolean
-  } {
-    const record = book.recordOf(piece)
-    const age = record.firstCallAt === undefined ? 0 : now() - Date.parse(record.firstCallAt)
-    if (age < keyUsableForMs) return { record, isCallable: true, isNew: false }
-    const at = new Date(now()).toISOString()
-    if (record.everInDoubt) {
-      book.change({
-        [pieceName(piece)]: {
-          ...record,
-          state: 'unknown',
-          at,
-          reason: 'No answer within 23 hours of the first call; LINE forgets the retry key.',
-        },
-      })
-      return { record, isCallable: false, isNew: false }
-    }
-    const next: LedgerRecord = {
-      ...record,
-      generation: record.generation + 1,
-      at,
-      firstCallAt: at,
-    }
-    book.change({ [pieceName(piece)]: next })
-    return { record: next, isCallable: true, isNew: true }
   }
 
   /** LINE's order of checks on this lane, learnt by a call under a permit of its own. */
@@ -257,37 +227,14 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
         book.put(piece, notBefore)
         continue
       }
-      const { record, isCallable, isNew } = withLiveKey(piece)
-      if (isNew) await merge()
+      const { record, isCallable, isChanged } = withLiveKey(book.recordOf(piece), now())
+      if (isChanged) book.change({ [pieceName(piece)]: record })
       if (!isCallable) continue
+      // A new generation is on record before its first call.
+      if (isChanged) await merge()
       if (isOver()) book.put(piece, notBefore)
       else start(piece, record, under)
     }
-  }
-
-  /** Waits for its turn and then for a permit; `wait` is answered only where there is a reason to stop asking. */
-  function askForPermit(wanted: number): Promise<Exclude<Permit, Granted> | GrantedPermit> {
-    const isEnough = () => mustStop() || now() > options.stopBy
-    return options.inTurn(laneName, context.delivery.priority, async () => {
-      for (;;) {
-        const calls = await options.places.untilFree(wanted, isEnough)
-        const askedAt = now()
-        // Looked at before it asks: a permit that nobody may use is rate that is gone.
-        if (calls === 0 || isEnough()) return { answer: 'wait', waitMs: 0 }
-        const permit = await ledger.takePermit(
-          { deliveryId, lane, batchNo, attemptNo: options.attemptNo, lineChannelId },
-          calls,
-          {
-            deadlineMs: line.deadlineMs,
-            longestWaitMs: longestPermitWaitMs,
-            lifetimeMs: permitLifetimeMs,
-          },
-        )
-        if (permit.answer === 'granted') return { ...permit, askedAt, answeredAt: now() }
-        if (permit.answer !== 'wait') return permit
-        await sleep(Math.max(paceMs, Math.min(permit.waitMs, napMs)))
-      }
-    })
   }
 
   async function untilStopped(): Promise<Stop> {

@@ -9,6 +9,8 @@ export interface Order {
   name: string
   messages: Record<string, unknown>[]
   sql: string
+  /** Share of the recipients that can't be reached above which it pauses; default that of campaigns. */
+  pauseAtFailedShare?: number
 }
 
 /** Any channel will do at the simulator, which registers it with its first token. */
@@ -20,11 +22,11 @@ export function createChannel(client: Client, name: string) {
 
 /** Makes content, segment and campaign. */
 export async function createCampaign(client: Client, channelId: string, order: Order) {
-  const { name, messages, sql } = order
+  const { name, messages, sql, ...rules } = order
   const content = await client.call('createContent', { body: { name, messages } })
   const segment = await client.call('createSegment', { body: { name, sql } })
   return client.call('createCampaign', {
-    body: { name, channelId, contentId: content.id, segmentId: segment.id },
+    body: { name, channelId, contentId: content.id, segmentId: segment.id, ...rules },
   })
 }
 

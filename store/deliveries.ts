@@ -59,8 +59,6 @@ export interface Deliveries {
   setRecovered(id: string, facts: { by: string; why: string }): Promise<void>
   /** The round in which the ledger is closed: the first that was proposed, whoever asks again. */
   closingRound(id: string, proposed: number): Promise<number>
-  /** Those of the ids that no delivery has, such as of deliveries that a restore has lost. */
-  missing(ids: readonly string[]): Promise<string[]>
   addEvent(id: string, kind: string, facts: { by?: string; detail?: string }): Promise<void>
   events(id: string): Promise<DeliveryEvent[]>
 }
@@ -265,12 +263,6 @@ export function createDeliveries(db: Db): Deliveries {
         .returning('closing_round')
         .executeTakeFirst()
       return row?.closing_round ?? proposed
-    },
-    async missing(ids) {
-      if (ids.length === 0) return []
-      const rows = await db.selectFrom('delivery').select('id').where('id', 'in', ids).execute()
-      const known = new Set(rows.map(({ id }) => id))
-      return ids.filter((id) => !known.has(id))
     },
     addEvent: (id, kind, facts) => insertEvent(db, id, kind, facts),
     events: (id) =>

@@ -26,6 +26,8 @@ export interface Wanted {
   text: string
   /** Calls a second; a low rate makes a delivery last until it can be interrupted. */
   rate?: { multicast?: number; push?: number }
+  /** Share of failures above which it pauses; default that of campaigns. */
+  pauseAtFailedShare?: number
 }
 
 /** A delivery that was started. */
@@ -157,7 +159,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     simulator: createSimulatorControl(addresses.line),
     logs,
     channelSecrets,
-    async register({ sql, text, rate }) {
+    async register({ sql, text, rate, ...rules }) {
       const channelSecret = crypto.randomUUID().replaceAll('-', '')
       channelSecrets.push(channelSecret)
       const channel = await client.call('createChannel', {
@@ -169,7 +171,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
         },
       })
       const messages = [{ type: 'text', text }]
-      const campaign = await createCampaign(client, channel.id, { name: 'Test', messages, sql })
+      const campaign = await createCampaign(client, channel.id, { name: 'Test', messages, sql, ...rules })
       return {
         campaignId: campaign.id,
         channelId: channel.id,

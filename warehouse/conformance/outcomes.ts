@@ -98,6 +98,20 @@ export function describeOutcomes(use: Facts): void {
       expect((await use.warehouse.reconcile(deliveryId, 'a1')).isExact).toBe(true)
     })
 
+    test('of parts that nobody knows any more are removed, and no others', async () => {
+      const { deliveryId } = await use.frozen(thousand)
+      const other = await use.frozen(thousand)
+      await write(other.deliveryId, '0', everybody)
+      await write(deliveryId, '0', everybody)
+      await write(deliveryId, '0', everybody, 4)
+      await write(deliveryId, 'rest', everybody, 5)
+      await use.warehouse.dropOtherParts(deliveryId, [
+        { deliveryId, lane: 'multicast', page: '0', round: 0 },
+      ])
+      expect((await use.warehouse.reconcile(deliveryId, 'a1')).isExact).toBe(true)
+      expect((await use.warehouse.reconcile(other.deliveryId, 'a1')).isExact).toBe(true)
+    })
+
     test('unsent are written from the plan for whole ranges of requests', async () => {
       const rows = [
         ...thousand.map((row) => ({ ...row, own: 'all' })),
