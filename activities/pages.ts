@@ -17,7 +17,7 @@ export interface PageKey {
 }
 
 /** What the store tells of a delivery with a plan. */
-export interface Standing {
+export interface RecoveryPoint {
   /** Recipients in the plan. */
   planned: number
   /** The highest round that pages or parts may be named by. */
@@ -141,7 +141,7 @@ export function createPageActivities(
     },
 
     /** How far a delivery has come whose workflow is begun again; null where its audience is not frozen yet. */
-    async findStanding({ deliveryId }: { deliveryId: string }): Promise<Standing | null> {
+    async findStanding({ deliveryId }: { deliveryId: string }): Promise<RecoveryPoint | null> {
       return beating(async () => {
         const [delivery, plan, lastRound, ...attempted] = await Promise.all([
           store.deliveries.find(deliveryId),

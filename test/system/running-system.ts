@@ -171,7 +171,12 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
         },
       })
       const messages = [{ type: 'text', text }]
-      const campaign = await createCampaign(client, channel.id, { name: 'Test', messages, sql, ...rules })
+      const campaign = await createCampaign(client, channel.id, {
+        name: 'Test',
+        messages,
+        sql,
+        ...rules,
+      })
       return {
         campaignId: campaign.id,
         channelId: channel.id,
