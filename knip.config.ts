@@ -9,6 +9,7 @@ const config: KnipConfig = {
     'embedded/sdk-download.ts',
     // Run by hand when a release adds a shape of history.
     'test/replay/record-histories.ts',
+    'test/replay/record-open-histories.ts',
   ],
   project: ['**/*.ts'],
   ignoreDependencies: [

@@ -95,7 +95,7 @@ test('what was open at the backup is held and sends nothing before it is recover
 
 test('a delivery that went on after the backup reaches everybody once: LINE is asked with the keys of then', async () => {
   const before = await system.simulator.calls(halfway.unit)
-  expect((await order('recover', halfway)).state).toBe('paused')
+  expect(await order('recover', halfway)).toMatchObject({ state: 'paused' })
   await order('resume', halfway)
   await system.expectExact(halfway, { planned: 30_000, accepted: 30_000 })
   const calls = (await system.simulator.calls(halfway.unit)).slice(before.length)
