@@ -50,6 +50,8 @@ beforeAll(async () => {
   await start()
   ended = await system.deliver(shortDelivery)
   await order('pause', ended)
+  // Without a plan in the backup it would be cancelled: the pause lets the freeze finish.
+  await system.until(ended.id, ({ plan }) => plan !== null)
   halfway = await system.deliver(slowDelivery)
   await system.simulator.untilCalls(halfway.unit, 10)
   await system.embedded.stop()

@@ -31,6 +31,22 @@ export function describeFreezing(use: Facts): void {
       expect(await use.warehouse.malformedIds(deliveryId, 'a1', 2)).toHaveLength(2)
     })
 
+    test('refuses a segment that fails on its data, without quoting them', async () => {
+      const rows = [{ user_id: userId(7), name: 'Taro' }]
+      await use.loadTable('failing', rows)
+      for (const column of ['user_id', 'name']) {
+        const sql = `SELECT user_id FROM failing WHERE CAST(${column} AS INT64) > 0`
+        const request = { deliveryId: `failing-${column}`, attempt: 'a1', sql, variables: [] }
+        const refused: unknown = await use.warehouse
+          .freeze(request)
+          .catch((error: unknown) => error)
+        if (!(refused instanceof SegmentRefused)) throw new Error('It was not refused.')
+        expect(refused.message).toMatch(/fails on its data/)
+        expect(refused.message).not.toMatch(/Taro|U0/)
+        expect(refused.cause).toBeUndefined()
+      }
+    })
+
     test('puts content without variables on the multicast lane, however few', async () => {
       const { plan, deliveryId } = await use.frozen([
         { user_id: userId(2) },

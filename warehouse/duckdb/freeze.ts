@@ -12,7 +12,7 @@ import { checkSegment, segmentView } from './inspect.ts'
 import { besides, placeFolder, type Layout } from './layout.ts'
 import { createNumbering } from './numbering.ts'
 import { countAgain, measureLane, readPlan, segmentFile } from './plan.ts'
-import { refusalWhileRunning } from './refusal.ts'
+import { refusalInFreeze } from './refusal.ts'
 import { sealed, type SealedOptions } from './sealed.ts'
 import { name, parquet, text } from './sql-text.ts'
 import { variablesJson } from './variables.ts'
@@ -104,7 +104,7 @@ async function runSegment(
         signal,
       )
     } catch (error) {
-      throw refusalWhileRunning(error) ?? error
+      throw refusalInFreeze(error) ?? error
     }
   })
 }

@@ -22,14 +22,39 @@ export function refusalFor(error: unknown, sql: string, tables: Tables): Segment
 }
 
 /**
- * The refusal for an error that came while the segment ran, or undefined where the SQL isn't to blame.
+ * The refusal for an error that came while the segment was tried for the person who wrote it, in the engine's words;
+ * undefined where the SQL isn't to blame.
  * Positions are left out: at run time the engine counts in the statement around the segment.
  */
 export function refusalWhileRunning(error: unknown): SegmentRefused | undefined {
+  if (blamed(error) === undefined) return undefined
+  return new SegmentRefused('invalid-sql', firstSentences(error), undefined, error)
+}
+
+/**
+ * The same for a freeze, whose refusal is kept in histories and shown to many. The engine quotes the value on which
+ * it failed, which may be anybody's id, name or mail: only the kind of error and a column's name are passed on, and
+ * no cause.
+ */
+export function refusalInFreeze(error: unknown): SegmentRefused | undefined {
+  const kind = blamed(error)
+  if (kind === undefined) return undefined
+  const column =
+    kind === 'Conversion Error'
+      ? / when casting from source column (\w+)$/.exec(firstSentences(error))?.[1]
+      : undefined
+  const where = column === undefined ? '' : `, in the column ${column}`
+  return new SegmentRefused(
+    'invalid-sql',
+    `The segment fails on its data: ${kind}${where}. The engine's further words may quote a recipient's data and are not kept; run the SQL in the warehouse to see them, mend it (TRY_CAST yields NULL where a value does not fit), and start again.`,
+  )
+}
+
+/** The engine's name of an error for which the SQL is to blame, or undefined. */
+function blamed(error: unknown): string | undefined {
   const message = firstSentences(error)
   if (/^(IO|INTERNAL|Fatal|INTERRUPT|Serialization|Connection)\b/.test(message)) return undefined
-  if (!/^[A-Z][A-Za-z ]+ Error: /.test(message)) return undefined
-  return new SegmentRefused('invalid-sql', message, undefined, error)
+  return /^([A-Z][A-Za-z ]+ Error): /.exec(message)?.[1]
 }
 
 /**
