@@ -10,6 +10,15 @@ export interface AnsweredCall {
   answer: LineAnswer
   /** ISO instant of the answer. */
   at: string
+  /** Number of the gate under which the call was permitted. */
+  gateSeq: number
+}
+
+/** What else an answer may hang on; needed only where `hangsOnOrder` and `hangsOnLane` say so. */
+export interface Circumstances {
+  order: OrderOfChecks
+  /** Whether LINE has accepted anything on this lane of the delivery. */
+  hasLaneAccepted: boolean
 }
 
 /** What to do after an answer. */
@@ -37,22 +46,30 @@ type Refusal = Extract<LineAnswer, { kind: 'recipient-refused' | 'some-recipient
 const isRefusal = (answer: LineAnswer): answer is Refusal =>
   answer.kind === 'recipient-refused' || answer.kind === 'some-recipient-refused'
 
+/** Whether LINE refuses the content of a piece again, after a person has seen the refusal and resumed. */
+export function hangsOnLane({ record, answer, gateSeq }: AnsweredCall): boolean {
+  // While the gate was open it has moved only if it was paused and resumed in between.
+  return answer.kind === 'content-refused' && (record.contentRefusedAtGate ?? gateSeq) < gateSeq
+}
+
 /** Whether what follows hangs on LINE's order of checks: a second refusal of what was ever in doubt. */
-export function hangsOnOrder(record: LedgerRecord, answer: LineAnswer): boolean {
-  return isRefusal(answer) && record.everInDoubt === true && (record.refusals ?? 0) > 0
+export function hangsOnOrder(call: AnsweredCall): boolean {
+  const { record, answer } = call
+  const mayEnd = isRefusal(answer) || hangsOnLane(call)
+  return mayEnd && record.everInDoubt === true && (record.refusals ?? 0) > 0
 }
 
 /**
  * Applies delivery-protocol 7 to one answer.
  * @param deadlineMs the longest that a call can be on the wire: a request that was ever in doubt is
  *   split only after a second refusal that came later than this.
- * @param order needed only where `hangsOnOrder` says so.
  */
 export function afterAnswer(
-  { piece, record, answer, at }: AnsweredCall,
+  call: AnsweredCall,
   deadlineMs: number,
-  order: OrderOfChecks,
+  { order, hasLaneAccepted }: Circumstances,
 ): Consequence {
+  const { piece, record, answer, at } = call
   const name = pieceName(piece)
   const answered: LedgerRecord = { ...record, at }
   if ('lineRequestId' in answer && answer.lineRequestId !== null)
@@ -76,6 +93,23 @@ export function afterAnswer(
     ...tryAgain('not-accepted', why),
     next: { kind: 'pause', why },
   })
+  /** What a refusal leaves open of a piece that was ever in doubt; undefined where it proves that nothing was accepted. */
+  const doubtAfterRefusal = (refusals: number, reason: string): Consequence | undefined => {
+    if (!record.everInDoubt) return undefined
+    if (refusals < 2 || order === 'not-known') {
+      const again = tryAgain('in-doubt', reason, deadlineMs)
+      return {
+        ...again,
+        changes: { [name]: { ...again.changes[name], refusals } as LedgerRecord },
+      }
+    }
+    if (order === 'key-first') return undefined
+    const because = `${reason} An earlier call got no answer, and LINE refuses before it looks at the retry key.`
+    return {
+      changes: { [name]: { ...answered, state: 'unknown', refusals, reason: because } },
+      next: { kind: 'done' },
+    }
+  }
 
   switch (answer.kind) {
     case 'accepted':
@@ -87,20 +121,8 @@ export function afterAnswer(
     case 'recipient-refused':
     case 'some-recipient-refused': {
       const refusals = (record.refusals ?? 0) + 1
-      if (record.everInDoubt && (refusals < 2 || order === 'not-known')) {
-        const again = tryAgain('in-doubt', answer.reason, deadlineMs)
-        return {
-          ...again,
-          changes: { [name]: { ...again.changes[name], refusals } as LedgerRecord },
-        }
-      }
-      if (record.everInDoubt && order === 'recipients-first') {
-        const reason = `${answer.reason} An earlier call got no answer, and LINE looks at the recipients before the retry key.`
-        return {
-          changes: { [name]: { ...answered, state: 'unknown', refusals, reason } },
-          next: { kind: 'done' },
-        }
-      }
+      const doubt = doubtAfterRefusal(refusals, answer.reason)
+      if (doubt) return doubt
       if (piece.toOrdinal - piece.fromOrdinal === 1) {
         return {
           changes: { [name]: { ...answered, state: 'rejected', refusals, reason: answer.reason } },
@@ -134,8 +156,20 @@ export function afterAnswer(
     case 'not-started':
       // No try at all: nothing is counted.
       return { changes: {}, next: { kind: 'again', afterMs: 0 } }
-    case 'content-refused':
+    case 'content-refused': {
+      if (hangsOnLane(call) && hasLaneAccepted) {
+        const refusals = (record.refusals ?? 0) + 1
+        const rejected: LedgerRecord = { ...answered, state: 'rejected', refusals }
+        return (
+          doubtAfterRefusal(refusals, answer.reason) ?? {
+            changes: { [name]: { ...rejected, reason: answer.reason } },
+            next: { kind: 'done' },
+          }
+        )
+      }
+      answered.contentRefusedAtGate = call.gateSeq
       return pause(`LINE refuses the content: ${answer.reason}`)
+    }
     case 'token-refused':
       return pause(`LINE refuses the channel's access token: ${answer.reason}`)
     case 'call-refused':

@@ -15,7 +15,7 @@ const shortestNapMs = 5
 
 type Granted = Extract<Permit, { answer: 'granted' }>
 
-/** A permit with the times of question and answer, by `now()`. */
+/** A permit with the times of question and answer, by the steady clock. */
 export type GrantedPermit = Granted & { askedAt: number; answeredAt: number }
 
 /** Asks for so many calls at most; `wait` is answered only where there is a reason to stop asking. */
@@ -31,17 +31,17 @@ export function createAskPermit(options: {
   priority: number
   /** The longest that a call may be on the wire. */
   deadlineMs: number
-  now: () => number
+  steadyNow: () => number
   /** Nobody wants a permit any more. */
   isEnough: () => boolean
 }): AskPermit {
-  const { isEnough, now, attemptNo } = options
+  const { isEnough, steadyNow, attemptNo } = options
   const { deliveryId, lane, batchNo, lineChannelId } = options.batch
   return (wanted) =>
     options.inTurn(`${lineChannelId}/${lane}`, options.priority, async () => {
       for (;;) {
         const calls = await options.places.untilFree(wanted, isEnough)
-        const askedAt = now()
+        const askedAt = steadyNow()
         // Looked at before it asks: a permit that nobody may use is rate that is gone.
         if (calls === 0 || isEnough()) return { answer: 'wait', waitMs: 0 }
         const permit = await options.ledger.takePermit(
@@ -53,7 +53,7 @@ export function createAskPermit(options: {
             lifetimeMs: permitLifetimeMs,
           },
         )
-        if (permit.answer === 'granted') return { ...permit, askedAt, answeredAt: now() }
+        if (permit.answer === 'granted') return { ...permit, askedAt, answeredAt: steadyNow() }
         if (permit.answer !== 'wait') return permit
         await sleep(Math.max(shortestNapMs, Math.min(permit.waitMs, longestNapMs)))
       }

@@ -10,6 +10,7 @@ import {
   pieceOf,
 } from '../domain/ledger.ts'
 import { callsPerRound } from './after-answer.ts'
+import { withLiveKey } from './live-key.ts'
 import { type RenderedBatch } from './rendered-batch.ts'
 
 /** Most by which the clocks of two workers, or of one and PostgreSQL, are believed to differ. */
@@ -17,12 +18,12 @@ const clockSkewMs = 600_000
 
 export interface OpenPiece {
   piece: Piece
-  /** By `now()`; until then calls of an earlier attempt may be on the wire. */
+  /** By the steady clock; until then calls of an earlier attempt may be on the wire. */
   notBefore: number
 }
 
 export interface BatchBook {
-  /** Takes out up to `most` pieces that could be called at this time, by `now()`. */
+  /** Takes out up to `most` pieces that could be called at this time, by the steady clock. */
   take(most: number, time: number): OpenPiece[]
   /** How many may be called now. */
   readyCount(): number
@@ -59,11 +60,14 @@ export function openBatchBook(options: {
   attemptNo: number
   attemptAgesMs: readonly number[]
   earlierCallsEndInMs: number
+  /** Milliseconds since the epoch. */
   now: () => number
+  steadyNow: () => number
 }): BatchBook {
-  const { batch, round, attemptNo, now } = options
+  const { batch, round, attemptNo, steadyNow } = options
   const isFirstAttempt = attemptNo === 1
-  const openedAt = now()
+  const openedAt = options.now()
+  const readyAt = steadyNow()
   const at = new Date(openedAt).toISOString()
   const records = new Map<string, LedgerRecord>(Object.entries(options.records))
   let changed: LedgerRecords = {}
@@ -115,12 +119,15 @@ export function openBatchBook(options: {
           refusals: 0,
         }
       : current
-    records.set(name, known)
+    const live = withLiveKey(known, openedAt)
+    // A new generation must be on record before a permit for its first call is asked for: see `callPieces`.
+    if (live.isChanged && live.isCallable) note(name, live.record)
+    else records.set(name, known)
     if (isSpent(known)) continue
     open.push({
       piece: pieceOf(name, known),
       // Calls of an earlier attempt may still be on the wire until then, with the same key.
-      notBefore: isInDoubt ? openedAt + Math.max(0, options.earlierCallsEndInMs) : openedAt,
+      notBefore: isInDoubt ? readyAt + Math.max(0, options.earlierCallsEndInMs) : readyAt,
     })
   }
 
@@ -134,7 +141,7 @@ export function openBatchBook(options: {
       return taken
     },
     readyCount() {
-      const time = now()
+      const time = steadyNow()
       return open.reduce((count, { notBefore }) => count + (notBefore <= time ? 1 : 0), 0)
     },
     nextReadyAt: () =>

@@ -1,13 +1,14 @@
 // Calls LINE for the open pieces of a batch, under permits, and merges the answers into the ledger.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LedgerRecord, type Piece, pieceName } from '../domain/ledger.ts'
-import { afterAnswer, hangsOnOrder } from './after-answer.ts'
+import { afterAnswer } from './after-answer.ts'
 import { createAskPermit, type GrantedPermit, permitLifetimeMs } from './ask-permit.ts'
 import { type BatchBook } from './batch-book.ts'
+import { createFindCircumstances } from './circumstances.ts'
 import { type DeliveryContext } from './delivery-context.ts'
-import { findAcceptedKey, type FindOrder, type OrderOfChecks } from './order-of-checks.ts'
 import { type LanePace } from './lane-pace.ts'
 import { withLiveKey } from './live-key.ts'
+import { type FindOrder } from './order-of-checks.ts'
 import { type InTurn } from './permit-queue.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { type RenderedBatch } from './rendered-batch.ts'
@@ -44,7 +45,8 @@ export interface CallPiecesOptions extends Pick<
   batch: RenderedBatch
   book: BatchBook
   attemptNo: number
-  /** By `now()`: no call starts later. */
+  steadyNow: () => number
+  /** By the steady clock: no call starts later. */
   stopBy: number
   /** Temporal has given the activity to somebody else, or nobody wants it any more. */
   cancelled: AbortSignal
@@ -52,9 +54,10 @@ export interface CallPiecesOptions extends Pick<
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
-/** What a call has to know of its permit; it may start until `endsAt`, by `now()`. */
+/** What a call has to know of its permit; it may start until `endsAt`, by the steady clock. */
 interface Spending {
   endsAt: number
+  gateSeq: number
   lowerings: number
 }
 
@@ -62,7 +65,7 @@ type Stop = Exclude<SendBatchResult, { kind: 'finished' }> | { kind: 'finished' 
 
 /** Works until nothing is open, or something stops it; every answer is in the ledger when it resolves. */
 export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
-  const { store, line, input, context, batch, book, now } = options
+  const { store, line, input, context, batch, book, now, steadyNow } = options
   const { deliveryId, lane, batchNo, lineChannelId } = input
   const { ledger } = store
   const laneName = `${lineChannelId}/${lane}`
@@ -91,7 +94,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     batch: input,
     priority: context.delivery.priority,
     deadlineMs: line.deadlineMs,
-    isEnough: () => mustStop() || now() > options.stopBy,
+    isEnough: () => mustStop() || steadyNow() > options.stopBy,
   })
 
   /** One merge at a time, so that an older state of a record never lands on top of a newer one. */
@@ -109,40 +112,28 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     return merging
   }
 
-  /** LINE's order of checks on this lane, learnt by a call under a permit of its own. */
-  function orderOfChecks(messagesJson: string): Promise<OrderOfChecks> {
-    return options.findOrder({
-      channel,
-      lane,
-      messagesJson,
-      acceptedKey: () =>
-        findAcceptedKey({ ...options, ledger, batch: input, records: book.records() }),
-      async permission() {
-        const permit = await askForPermit(1)
-        if (permit.answer !== 'granted') return undefined
-        // The call that was refused has a place still, and its connection is free.
-        const startsAt = permit.askedAt + permit.startInMs
-        await sleep(Math.max(0, startsAt - now()))
-        return mustStop() ? undefined : startsAt + permitLifetimeMs
-      },
-    })
-  }
+  const findCircumstances = createFindCircumstances({
+    ...options,
+    ledger,
+    channel,
+    askForPermit,
+    mustStop,
+  })
 
   async function call(piece: Piece, record: LedgerRecord, under: Spending): Promise<void> {
     const request = batch.requests.get(piece.requestNo)
     if (!request || request.messagesJson === null)
       throw new Error(`Request ${lane}/${piece.requestNo} has no rendered messages.`)
-    const started = now()
     const called: LedgerRecord = {
       ...record,
       calls: (record.calls ?? 0) + 1,
-      firstCallAt: record.firstCallAt ?? new Date(started).toISOString(),
+      firstCallAt: record.firstCallAt ?? new Date(now()).toISOString(),
     }
     const sending = line.send({
       channel,
       lane,
       to: request.userIds.slice(piece.fromOrdinal, piece.toOrdinal),
-      startBy: performance.now() + under.endsAt - started,
+      startBy: performance.now() + under.endsAt - steadyNow(),
       messagesJson: request.messagesJson,
       notificationDisabled: context.notificationDisabled,
       aggregationUnit: context.delivery.aggregationUnit,
@@ -162,11 +153,9 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       throw error
     })
     const at = new Date(now()).toISOString()
-    const order = hangsOnOrder(called, answer)
-      ? await orderOfChecks(request.messagesJson)
-      : 'not-known'
-    const answered = { piece, record: called, answer, at }
-    const { changes, next } = afterAnswer(answered, line.deadlineMs, order)
+    const answered = { piece, record: called, answer, at, gateSeq: under.gateSeq }
+    const circumstances = await findCircumstances(answered, request.messagesJson)
+    const { changes, next } = afterAnswer(answered, line.deadlineMs, circumstances)
     book.change(changes)
     // Only of a piece's first call in a round: a user at LINE's limit is refused again and again while all others pass.
     if (answer.kind === 'throttled' && called.calls === 1)
@@ -175,7 +164,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       case 'done':
         return
       case 'again':
-        book.put(piece, now() + next.afterMs)
+        book.put(piece, steadyNow() + next.afterMs)
         return
       case 'split':
         // The split is on record before a part is called, or a re-run could send whole and part.
@@ -184,7 +173,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
           pauseBecause ??= await splits.overspent(piece.requestNo, book.records(), answer.reason)
         // Later than any permit that is on its way: to a superseded attempt that one would let call parts of a split
         // that is not on record.
-        for (const part of next.parts) book.put(part, now() + 1)
+        for (const part of next.parts) book.put(part, steadyNow() + 1)
         return
       case 'pause':
         pauseBecause ??= next.why
@@ -211,14 +200,14 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     const endsAt = Math.min(permit.askedAt + permit.startInMs + permitLifetimeMs, options.stopBy)
     // But started from the answer, or a slow answer would put the permit's calls over those before.
     const firstAt = permit.answeredAt + permit.startInMs
-    const under = { endsAt, lowerings: permit.lowerings }
-    const isOver = () => mustStop() || now() > endsAt
+    const under = { endsAt, gateSeq: permit.gateSeq, lowerings: permit.lowerings }
+    const isOver = () => mustStop() || steadyNow() > endsAt
     const pieces = book.take(permit.calls, permit.askedAt)
     for (const [i, { piece, notBefore }] of pieces.entries()) {
       const dueAt = firstAt + (i * 1_000) / permit.callsPerSecond
-      const isLate = () => dueAt > endsAt || now() - dueAt > latestMs
+      const isLate = () => dueAt > endsAt || steadyNow() - dueAt > latestMs
       while (!isOver() && !isLate()) {
-        const waitMs = dueAt - now()
+        const waitMs = dueAt - steadyNow()
         const stillMs = waitMs > 0 ? waitMs : options.pace(laneName, permit.callsPerSecond)
         if (stillMs <= 0) break
         await sleep(Math.min(Math.max(stillMs, paceMs), napMs))
@@ -230,23 +219,27 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
       const { record, isCallable, isChanged } = withLiveKey(book.recordOf(piece), now())
       if (isChanged) book.change({ [pieceName(piece)]: record })
       if (!isCallable) continue
-      // A new generation is on record before its first call.
-      if (isChanged) await merge()
-      if (isOver()) book.put(piece, notBefore)
-      else start(piece, record, under)
+      if (!isChanged) {
+        start(piece, record, under)
+        continue
+      }
+      await merge()
+      // A new generation is on record before its first call; not so that of a superseded attempt, and only a permit
+      // that was asked for after the merge tells which of the two this one is.
+      book.put(piece, steadyNow() + 1)
     }
   }
 
   async function untilStopped(): Promise<Stop> {
     for (;;) {
-      if (mustStop() || now() > options.stopBy) return { kind: 'again' }
+      if (mustStop() || steadyNow() > options.stopBy) return { kind: 'again' }
       const ready = book.readyCount()
       if (ready === 0) {
         const nextAt = book.nextReadyAt()
         if (nextAt === undefined && inFlight.size === 0) return { kind: 'finished' }
         const idle = Promise.withResolvers<void>()
         wake = idle.resolve
-        const nap = sleep(Math.max(1, Math.min((nextAt ?? Infinity) - now(), napMs)))
+        const nap = sleep(Math.max(1, Math.min((nextAt ?? Infinity) - steadyNow(), napMs)))
         await Promise.race([nap, idle.promise])
         continue
       }
@@ -278,6 +271,8 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
   try {
     // A first call would wait for it with all that are due meanwhile, and they would leave at once.
     await line.prepare(channel)
+    // New generations: whoever is granted a permit after it has them on record.
+    await merge()
     stop = await untilStopped()
   } finally {
     clearInterval(merger)

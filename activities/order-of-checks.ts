@@ -1,4 +1,4 @@
-// Which LINE does first: look whether a retry key was accepted, or look at the recipients. It is undocumented.
+// Which LINE does first: look whether a retry key was accepted, or refuse a call. It is undocumented.
 import { type Lane } from '../domain/lane.ts'
 import { keyUsableForMs, type LedgerRecord, type LedgerRecords, pieceOf } from '../domain/ledger.ts'
 import { type LineCall } from '../line/port.ts'
@@ -9,7 +9,7 @@ export type OrderOfChecks =
   /** A refusal says that the key was not accepted before. */
   | 'key-first'
   /** A refusal says nothing of earlier calls with the key. */
-  | 'recipients-first'
+  | 'refusal-first'
   | 'not-known'
 
 /** An id that no user has. LINE refuses it by its form, so a call that names nobody else reaches nobody. */
@@ -20,11 +20,13 @@ const believedForMs = 3_600_000
 export interface OrderQuestion {
   channel: LineCall['channel']
   lane: LineCall['lane']
-  /** Messages that would be in order. */
+  /** What LINE has refused: whether it looks at that before the key, or after. */
+  about: 'recipients' | 'content'
+  /** The messages that were refused; where it is about recipients, messages that are in order. */
   messagesJson: string
   /** A key that LINE has accepted on this lane and can't have forgotten. */
   acceptedKey(): Promise<string | undefined>
-  /** Leave to start one call: by `now()`, until when; undefined where there is none. */
+  /** Leave to start one call: by the steady clock, until when; undefined where there is none. */
   permission(): Promise<number | undefined>
 }
 
@@ -35,7 +37,10 @@ export type FindOrder = (question: OrderQuestion) => Promise<OrderOfChecks>
  * Learns LINE's order by calling again an accepted key, to nobody. Where the key is looked at first LINE says 409,
  * else 400; nothing is sent either way. See docs/decisions/0014.
  */
-export function createFindOrder({ line, now }: Pick<ActivityDeps, 'line' | 'now'>): FindOrder {
+export function createFindOrder({
+  line,
+  steadyNow,
+}: Pick<ActivityDeps, 'line'> & { steadyNow: () => number }): FindOrder {
   const known = new Map<string, { order: OrderOfChecks; at: number }>()
   const asking = new Map<string, Promise<OrderOfChecks>>()
 
@@ -49,7 +54,7 @@ export function createFindOrder({ line, now }: Pick<ActivityDeps, 'line' | 'now'
       channel,
       lane,
       to: [nobody],
-      startBy: performance.now() + startBy - now(),
+      startBy: performance.now() + startBy - steadyNow(),
       messagesJson,
       notificationDisabled: false,
       aggregationUnit: null,
@@ -60,16 +65,18 @@ export function createFindOrder({ line, now }: Pick<ActivityDeps, 'line' | 'now'
         return 'key-first'
       case 'recipient-refused':
       case 'some-recipient-refused':
-        return 'recipients-first'
+        return 'refusal-first'
+      case 'content-refused':
+        return question.about === 'content' ? 'refusal-first' : 'not-known'
       default:
         return 'not-known'
     }
   }
 
   return async (question) => {
-    const name = `${question.channel.lineChannelId}/${question.lane}`
+    const name = `${question.channel.lineChannelId}/${question.lane}/${question.about}`
     const earlier = known.get(name)
-    if (earlier !== undefined && now() - earlier.at < believedForMs) return earlier.order
+    if (earlier !== undefined && steadyNow() - earlier.at < believedForMs) return earlier.order
     // Of many that want to know at once one asks: no key may be on the wire twice.
     let answer = asking.get(name)
     if (answer === undefined) {
@@ -77,7 +84,7 @@ export function createFindOrder({ line, now }: Pick<ActivityDeps, 'line' | 'now'
       asking.set(name, answer)
     }
     const order = await answer
-    if (order !== 'not-known') known.set(name, { order, at: now() })
+    if (order !== 'not-known') known.set(name, { order, at: steadyNow() })
     return order
   }
 }

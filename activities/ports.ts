@@ -38,8 +38,10 @@ export interface ActivityDeps {
   line: LinePort
   compileTemplate: CompileTemplate
   queueRates: QueueRates
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: what is on record is dated by it, and the age of retry keys is told by it. */
   now: () => number
+  /** Milliseconds by a clock that nobody sets; default `performance.now()`. */
+  monotonicNow?: () => number
   /** Aborted when the process is asked to stop: running batches start no new call. */
   draining: AbortSignal
   /** How often outcomes are merged into the ledger while a batch runs; default 2,000. */

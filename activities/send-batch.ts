@@ -13,6 +13,7 @@ import { createDeliveryContexts } from './delivery-context.ts'
 import { createFindOrder } from './order-of-checks.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { renderBatch } from './rendered-batch.ts'
+import { createSteadyClock } from './steady-clock.ts'
 import { createThrottleNotes } from './throttle-notes.ts'
 import { createWirePlaces } from './wire-places.ts'
 
@@ -40,18 +41,29 @@ const attemptMs = 30_000
 export function createSendActivities(
   deps: Pick<
     ActivityDeps,
-    'store' | 'warehouse' | 'line' | 'compileTemplate' | 'now' | 'draining' | 'mergeEveryMs'
+    | 'store'
+    | 'warehouse'
+    | 'line'
+    | 'compileTemplate'
+    | 'now'
+    | 'monotonicNow'
+    | 'draining'
+    | 'mergeEveryMs'
   > & { retryKey: MakeRetryKey },
 ) {
   const { store, warehouse, now } = deps
+  const steadyNow = createSteadyClock({
+    wallNow: now,
+    monotonicNow: deps.monotonicNow ?? (() => performance.now()),
+  })
   const contextOf = createDeliveryContexts(deps)
   const traffic = {
     inTurn: createPermitQueue(),
-    pace: createLanePace(now),
+    pace: createLanePace(steadyNow),
     places: createWirePlaces(deps.line.callsAtOnce),
     noteThrottle: createThrottleNotes(store.ledger),
   }
-  const findOrder = createFindOrder(deps)
+  const findOrder = createFindOrder({ line: deps.line, steadyNow })
   const holdToLimit = createFailureLimit(deps)
 
   /** The ledger, which looks at the campaign's limit after each merge of somebody who can't be reached. */
@@ -65,7 +77,7 @@ export function createSendActivities(
 
   async function attempt(input: SendBatchInput): Promise<SendBatchResult> {
     const { deliveryId, lane, batchNo, round } = input
-    const stopBy = now() + attemptMs
+    const stopBy = steadyNow() + attemptMs
     const context = await contextOf(deliveryId)
     const { plan } = context
     const range = requestsOf(lane, batchNo, plan.requests[lane])
@@ -94,6 +106,7 @@ export function createSendActivities(
       attemptAgesMs: begun.attemptAgesMs,
       earlierCallsEndInMs: begun.earlierCallsEndInMs,
       now,
+      steadyNow,
     })
     const stopped = await callPieces({
       ...deps,
@@ -105,6 +118,7 @@ export function createSendActivities(
       batch,
       book,
       attemptNo: begun.attemptNo,
+      steadyNow,
       stopBy,
       cancelled: cancellationSignal(),
     })

@@ -48,6 +48,11 @@ export interface LedgerRecord {
   /** Refusals seen that named nobody, or one recipient. */
   refusals?: number
   /**
+   * Number of the gate under which LINE last refused the content of this piece. Refused again under a later one, a
+   * person has seen it and resumed.
+   */
+  contentRefusedAtGate?: number
+  /**
    * The attempt that ended in order with this record still open. `not-accepted` is only to be trusted where
    * this is the batch's last attempt: a later one may have called again and died before it could say so.
    */

@@ -27,6 +27,7 @@ export interface BegunAttempt {
 export type Permit =
   /**
    * `calls` may start, paced at `callsPerSecond`, the first in `startInMs`, none later than the permit's lifetime.
+   * `gateSeq` is the number of the delivery's gate at that moment.
    * `lowerings` is how often the lane's rate had been lowered; `noteThrottles` wants it back.
    */
   | {
@@ -34,6 +35,7 @@ export type Permit =
       calls: number
       startInMs: number
       callsPerSecond: number
+      gateSeq: number
       lowerings: number
     }
   /** Nothing was taken; ask again then. */
@@ -86,6 +88,8 @@ export interface Ledger extends SplitBudgets {
   attempted(deliveryId: string, lane: Lane): Promise<number[]>
   /** Numbers of the attempted batches in which somebody has no final outcome, ascending. */
   unresolved(deliveryId: string, lane: Lane): Promise<number[]>
+  /** Whether LINE has accepted anything on this lane of the delivery. */
+  hasAccepted(deliveryId: string, lane: Lane): Promise<boolean>
   /** Any piece that LINE accepted on this lane of the channel, first called within the time; undefined where none is. */
   findAccepted(
     lineChannelId: string,
@@ -166,6 +170,7 @@ export function createLedger(db: Db): Ledger {
             calls: row.calls,
             startInMs: row.wait_ms,
             callsPerSecond: row.calls_per_second,
+            gateSeq: row.gate_seq,
             lowerings: row.lowerings,
           }
         case 'wait':
@@ -223,6 +228,10 @@ export function createLedger(db: Db): Ledger {
         .where(sql<boolean>`accepted + rejected + unknown + skipped + unsent < recipients`)
         .execute()
       return rows.map(({ batchNo }) => batchNo)
+    },
+    async hasAccepted(deliveryId, lane) {
+      const row = await ofLane(deliveryId, lane).where('accepted', '>', 0).limit(1).executeTakeFirst()
+      return row !== undefined
     },
     async findAccepted(lineChannelId, lane, withinMs) {
       const { rows } = await sql<AcceptedPiece>`

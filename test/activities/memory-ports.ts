@@ -15,6 +15,7 @@ export interface MemoryLedger extends Pick<
   | 'merge'
   | 'noteThrottles'
   | 'findAccepted'
+  | 'hasAccepted'
   | 'splitCost'
   | 'startSplitBudget'
 > {
@@ -65,7 +66,9 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
       if (told) return told
       if (ledger.gate.position !== 'open') return { answer: 'held', gate: ledger.gate }
       if (attemptNo < ledger.attempts) return { answer: 'superseded' }
-      return { answer: 'granted', calls, startInMs: 0, callsPerSecond: 100_000, lowerings: 0 }
+      const { seq } = ledger.gate
+      const pace = { startInMs: 0, callsPerSecond: 100_000 }
+      return { answer: 'granted', calls, ...pace, gateSeq: seq, lowerings: 0 }
     },
     merge: async ({ attemptNo }, changes) => {
       if (ledger.isAway) throw new Error('The store is away.')
@@ -82,6 +85,8 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
       ledger.throttles += throttles
     },
     findAccepted: async () => ledger.acceptedElsewhere,
+    hasAccepted: async () =>
+      Object.values(ledger.records).some(({ state }) => state === 'accepted'),
     splitCost: async () => {
       const records = Object.entries(ledger.records)
       return {

@@ -117,6 +117,10 @@ export function oneBatch<Line extends MemoryLine>(options: {
     ledger: {
       ...ledger,
       takePermit: (...asked: Parameters<typeof ledger.takePermit>) => ledger.takePermit(...asked),
+      hasAccepted: (...asked: Parameters<typeof ledger.hasAccepted>) =>
+        ledger.hasAccepted(...asked),
+      findAccepted: (...asked: Parameters<typeof ledger.findAccepted>) =>
+        ledger.findAccepted(...asked),
       merge: (...merged: Parameters<typeof ledger.merge>) => ledger.merge(...merged),
     },
     line,

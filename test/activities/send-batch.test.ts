@@ -239,6 +239,7 @@ describe('sendBatch', () => {
       calls: 5,
       startInMs: 0,
       callsPerSecond: 2,
+      gateSeq: 0,
       lowerings: 0,
     })
     const { takePermit } = batch.ledger
@@ -295,6 +296,7 @@ describe('sendBatch', () => {
       calls: 1,
       startInMs: 0,
       callsPerSecond: 100,
+      gateSeq: 0,
       lowerings: 0,
     })
     const { takePermit, merge } = batch.ledger
