@@ -37,8 +37,12 @@ export function createAskPermit(options: {
 }): AskPermit {
   const { isEnough, steadyNow, attemptNo } = options
   const { deliveryId, lane, batchNo, lineChannelId } = options.batch
-  return (wanted) =>
-    options.inTurn(`${lineChannelId}/${lane}`, options.priority, async () => {
+  const coversMs = (permit: Awaited<ReturnType<AskPermit>>) =>
+    permit.answer === 'granted'
+      ? permit.startInMs + (permit.calls * 1_000) / permit.callsPerSecond
+      : 0
+  return (wanted) => {
+    const ask = async (): ReturnType<AskPermit> => {
       for (;;) {
         const calls = await options.places.untilFree(wanted, isEnough)
         const askedAt = steadyNow()
@@ -57,5 +61,7 @@ export function createAskPermit(options: {
         if (permit.answer !== 'wait') return permit
         await sleep(Math.max(shortestNapMs, Math.min(permit.waitMs, longestNapMs)))
       }
-    })
+    }
+    return options.inTurn(`${lineChannelId}/${lane}`, options.priority, ask, coversMs)
+  }
 }

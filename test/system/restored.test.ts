@@ -13,7 +13,7 @@ import { friends, type RunningSystem, startSystem, type Started } from './runnin
 const who = { by: 'Mio', why: 'restored' }
 /** 60 multicast calls in 12 s. */
 const slowDelivery = { sql: friends(30_000), text: 'Hello', rate: { multicast: 5 } }
-const shortDelivery = { sql: friends(2_000), text: 'Hello', rate: { multicast: 50 } }
+const shortDelivery = { sql: friends(2_000), text: 'Hello' }
 
 const dataDir = mkdtempSync(join(tmpdir(), 'lfm-system-'))
 const database = join(dataDir, 'postgres')
@@ -48,10 +48,14 @@ beforeAll(async () => {
   const copy = (from: string, to: string) => execFileSync('cp', ['-a', from, to])
 
   await start()
-  ended = await system.deliver(shortDelivery)
-  await order('pause', ended)
-  // Without a plan in the backup it would be cancelled: the pause lets the freeze finish.
+  // Frozen, for without a plan in the backup it would be cancelled; and not sent before the backup.
+  ended = await system.deliver({ ...shortDelivery, rate: { multicast: 0 } })
   await system.until(ended.id, ({ plan }) => plan !== null)
+  await order('pause', ended)
+  await system.client.call('setChannelRate', {
+    params: { id: ended.channelId },
+    body: { multicast: 50 },
+  })
   halfway = await system.deliver(slowDelivery)
   await system.simulator.untilCalls(halfway.unit, 10)
   await system.embedded.stop()
