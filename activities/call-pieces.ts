@@ -288,8 +288,8 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
   const moved = await store.deliveries.moveGate(deliveryId, 'paused', {
     by: 'LFM',
     why: pauseBecause,
+    split: splits.spent(),
   })
   if (!moved) throw new Error(`There is no delivery ${deliveryId}.`)
-  await splits.startAnew()
   return { kind: 'held', gate: moved.delivery.gate }
 }

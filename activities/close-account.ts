@@ -19,6 +19,8 @@ import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 const restPage = 'rest'
 const neverReachedPage = 'never-reached'
 const napMs = 1_000
+/** Batches that are still open then are for `reconcile` to tell of. */
+const mostPasses = 10
 
 /** What comparing plan and outcomes came to. */
 export type Reconciled = { kind: 'exact'; account: Account } | { kind: 'differs'; why: string }
@@ -151,9 +153,13 @@ export function createCloseActivities(
         for (const lane of lanes) {
           const laneRequests = plan.requests[lane]
           const facts = { attempt: plan.attempt, laneRequests, round, why }
+          // An attempt that begins between a look at its batch and the merge makes that merge count for nothing.
+          for (let pass = 0; pass < mostPasses; pass++) {
+            const open = await store.ledger.unresolved(deliveryId, lane)
+            if (open.length === 0) break
+            for (const batchNo of open) await closeBatch(deliveryId, lane, batchNo, facts)
+          }
           const attempted = await store.ledger.attempted(deliveryId, lane)
-          for (const batchNo of await store.ledger.unresolved(deliveryId, lane))
-            await closeBatch(deliveryId, lane, batchNo, facts)
           await writeClosingParts(lane, { deliveryId, round }, { ...facts, attempted })
         }
       })

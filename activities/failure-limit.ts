@@ -31,9 +31,9 @@ export function createFailureLimit({
       by: 'LFM',
       why: whyPaused(failures, reasons),
       ifSeq: failures.gateSeq,
+      failed: failures.failed,
     })
     if (moved?.isMoved !== true) return
-    await store.failures.notePause(deliveryId, failures.failed)
     log.warn('Paused: too many recipients cannot be reached', {
       deliveryId,
       failed: failures.failed,

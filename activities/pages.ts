@@ -1,8 +1,8 @@
 // Pages and rounds: which batches a child workflow has, and the part of the warehouse that it leaves.
 import { type Gate } from '../domain/delivery.ts'
-import { batchCount, type Lane, lanes } from '../domain/lane.ts'
+import { batchCount, type Lane, lanes, recipientsPerMulticast, requestsOf } from '../domain/lane.ts'
 import { isFinal, pieceOf } from '../domain/ledger.ts'
-import { batchesPerPage } from '../domain/plan.ts'
+import { pagesOf } from '../domain/plan.ts'
 import { type LedgerBatch } from '../store/ledger.ts'
 import { type OutcomeRow } from '../warehouse/port.ts'
 import { beating } from './beating.ts'
@@ -84,6 +84,12 @@ export function createPartWriter(
   ): Promise<void> {
     await warehouse.writePart(part, rowsOf(part.deliveryId, part.lane, part.round, batches))
   }
+}
+
+/** Most recipients that a batch can have. */
+function mostRecipients(lane: Lane, batchNo: number, laneRequests: number): number {
+  const { fromRequest, toRequest } = requestsOf(lane, batchNo, laneRequests)
+  return (toRequest - fromRequest) * (lane === 'multicast' ? recipientsPerMulticast : 1)
 }
 
 export function createPageActivities(
@@ -178,13 +184,12 @@ export function createPageActivities(
         for (const lane of lanes) {
           const batches = await leftOf(input.deliveryId, lane, plan.requests[lane])
           count += batches.length
-          const pages = []
-          for (let from = 0; from < batches.length; from += batchesPerPage)
-            pages.push({
-              lane,
-              pageNo: pages.length,
-              batches: batches.slice(from, from + batchesPerPage),
-            })
+          const sizes = batches.map((batchNo) => mostRecipients(lane, batchNo, plan.requests[lane]))
+          const pages = pagesOf(sizes).map(({ fromBatch, toBatch }, pageNo) => ({
+            lane,
+            pageNo,
+            batches: batches.slice(fromBatch, toBatch),
+          }))
           await store.plans.addRound(input.deliveryId, input.round, pages)
         }
         const delayMs = roundDelaysMs[input.round - 1] ?? roundDelaysMs.at(-1) ?? 0

@@ -2,7 +2,7 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity'
 import { type Gate } from '../domain/delivery.ts'
 import { type Lane, requestsOf } from '../domain/lane.ts'
-import { isFailure } from '../domain/ledger.ts'
+import { CancelledBefore, isFailure } from '../domain/ledger.ts'
 import { beating } from './beating.ts'
 import { openBatchBook } from './batch-book.ts'
 import { callPieces } from './call-pieces.ts'
@@ -135,6 +135,7 @@ export function createSendActivities(
       try {
         return await beating(() => attempt(input))
       } catch (error) {
+        if (error instanceof CancelledBefore) return { kind: 'held', gate: error.gate }
         if (!(error instanceof Error && error.name === 'BodiesDiffer')) throw error
         log.error('A batch renders differently than at its first attempt', {
           lane: input.lane,

@@ -1,7 +1,7 @@
 // How far refused requests are split before a person is asked: a budget of calls, and requests refused as a whole.
 import { type Lane } from '../domain/lane.ts'
 import { type LedgerRecords, pieceOf } from '../domain/ledger.ts'
-import { type SplitBudgets } from '../store/split-budget.ts'
+import { type SplitBudgets, type SplitPause } from '../store/split-budget.ts'
 
 /** The budget as a share of the lane's requests; delivery-protocol 7. */
 const budgetShare = 0.02
@@ -39,8 +39,8 @@ export function refusedAsAWhole(records: LedgerRecords, requestNo: number): numb
 export interface SplitWatch {
   /** Why the delivery must pause, after a refusal of the request that is on record; undefined where it need not. */
   overspent(requestNo: number, records: LedgerRecords, words: string): Promise<string | undefined>
-  /** To be called when the delivery has been paused for it: a resume means that splitting goes on. */
-  startAnew(): Promise<void>
+  /** To be noted with the pause for it: a resume means that splitting goes on. */
+  spent(): SplitPause | undefined
 }
 
 /** Watches what splitting costs one lane of a delivery, as one attempt of a batch sees it. */
@@ -69,10 +69,6 @@ export function watchSplits(
       spent = { calls, wholeRequests: spent?.wholeRequests ?? [] }
       return `Splitting refused ${lane} requests has cost ${cost} calls, more than its budget of ${budget} for ${laneRequests} requests; ${rejected} recipients were refused. ${asked}`
     },
-    async startAnew() {
-      if (spent === undefined) return
-      await ledger.startSplitBudget(deliveryId, lane, spent)
-      spent = undefined
-    },
+    spent: () => spent && { lane, ...spent },
   }
 }

@@ -1,6 +1,7 @@
 // What is wrong with a delivery: whether it needs a person, is served by nobody, or comes no further.
 import { type Finding } from './alert.ts'
 import { hasEnded } from './delivery.ts'
+import { keyUsableForMs } from './ledger.ts'
 import {
   idleSince,
   isBetweenRounds,
@@ -21,6 +22,9 @@ export type TemporalSight =
       failures: readonly string[]
     }
 
+/** Nobody has waited so long for a body that LINE can't take: retry keys are dead by then. */
+const longestWithoutOutcomeMs = keyUsableForMs
+
 /** Above this share of the plan it is LINE that answers nobody, and not one body that it can't take. */
 const stragglersShare = 0.01
 
@@ -37,7 +41,8 @@ export function stuckSince(facts: StandingFacts): Date | undefined {
   if (!round) return idle
   const hadNone = lastOutcomeAt === null || lastOutcomeAt < round.lastBeganAt
   const isLine = facts.planned - facts.done > facts.planned * stragglersShare
-  if (hadNone && isLine) return idle
+  const isLong = facts.now.getTime() - idle.getTime() > longestWithoutOutcomeMs
+  if (hadNone && (isLine || isLong)) return idle
   if (isBetweenRounds(facts)) return undefined
   return round.at > idle ? round.at : idle
 }

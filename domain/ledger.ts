@@ -1,4 +1,5 @@
 // The ledger's records: what is known of each request, or of each part of one that was split.
+import { type Gate } from './delivery.ts'
 import { type Outcome } from './outcome.ts'
 
 /** LINE forgets a retry key after 24 h (LINE docs, "Retrying an API request"); an hour is kept as a margin. */
@@ -101,4 +102,15 @@ export function mayHaveBeenAccepted(record: LedgerRecord, lastAttempt: number): 
 /** An attempt rendered other bodies than the first one did, or belongs to another plan: sending would be no resend. */
 export class BodiesDiffer extends Error {
   override readonly name = 'BodiesDiffer'
+}
+
+/** The delivery was cancelled before the attempt began: its ledger is closed, or will be without it. */
+export class CancelledBefore extends Error {
+  override readonly name = 'CancelledBefore'
+  readonly gate: Gate
+
+  constructor(gate: Gate) {
+    super('The delivery was cancelled before this attempt began.')
+    this.gate = gate
+  }
 }

@@ -5,6 +5,8 @@ import { type EndState, type Gate, hasEnded } from '../domain/delivery.ts'
 import { type Account } from '../domain/outcome.ts'
 import { type Db } from './database.ts'
 import { type Delivery, type Phase, readDelivery } from './delivery-row.ts'
+import { noteFailurePause } from './failures.ts'
+import { type SplitPause, startSplitBudget } from './split-budget.ts'
 
 export interface DeliveryEvent {
   id: number
@@ -45,6 +47,10 @@ export interface Deliveries {
       ifSeq?: number
       /** Give a gate that is paused already a new number, so that an older order to resume is too late. */
       isRaised?: boolean
+      /** So many could not be reached: noted with the move, or the resume would be followed by the same pause. */
+      failed?: number
+      /** What splitting has cost: noted whether the gate moves or is paused already. */
+      split?: SplitPause | undefined
     },
   ): Promise<{ delivery: Delivery; isMoved: boolean } | undefined>
   /** Sets the phase; an ended delivery keeps its end. */
@@ -166,8 +172,9 @@ export function createDeliveries(db: Db): Deliveries {
         .execute()
       return rows.map(readDelivery)
     },
-    async moveGate(id, to, { by, why, ifSeq, isRaised = false }) {
+    async moveGate(id, to, { by, why, ifSeq, isRaised = false, failed, split }) {
       return db.transaction().execute(async (tx) => {
+        if (split) await startSplitBudget(tx, id, split)
         let move = tx
           .updateTable('delivery')
           .set((e) => ({
@@ -195,6 +202,7 @@ export function createDeliveries(db: Db): Deliveries {
         if (row) {
           const kind = { open: 'resumed', paused: 'paused', cancelled: 'cancelled' }[to]
           await insertEvent(tx, id, kind, { by, detail: why })
+          if (failed !== undefined) await noteFailurePause(tx, id, failed)
           return { delivery: readDelivery(row), isMoved: true }
         }
         const same = await tx

@@ -26,8 +26,6 @@ export interface FailureCounts {
     deliveryId: string,
     limits: { batches: number; reasons: number },
   ): Promise<FailureReason[]>
-  /** Notes that the delivery was paused at so many. */
-  notePause(deliveryId: string, failed: number): Promise<void>
 }
 
 export function createFailureCounts(db: Db): FailureCounts {
@@ -58,12 +56,14 @@ export function createFailureCounts(db: Db): FailureCounts {
         group by 1, 2 order by 3 desc, 1, 2 limit ${reasons}`.execute(db)
       return rows
     },
-    async notePause(deliveryId, failed) {
-      await db
-        .updateTable('failure_count')
-        .set({ paused_at: failed })
-        .where('delivery_id', '=', deliveryId)
-        .execute()
-    },
   }
+}
+
+/** Notes that the delivery was paused at so many. */
+export async function noteFailurePause(on: Db, deliveryId: string, failed: number): Promise<void> {
+  await on
+    .updateTable('failure_count')
+    .set({ paused_at: failed })
+    .where('delivery_id', '=', deliveryId)
+    .execute()
 }

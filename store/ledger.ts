@@ -2,7 +2,12 @@
 import { sql } from 'kysely'
 import { type Gate } from '../domain/delivery.ts'
 import { type Lane } from '../domain/lane.ts'
-import { BodiesDiffer, type LedgerRecord, type LedgerRecords } from '../domain/ledger.ts'
+import {
+  BodiesDiffer,
+  CancelledBefore,
+  type LedgerRecord,
+  type LedgerRecords,
+} from '../domain/ledger.ts'
 import { type Account } from '../domain/outcome.ts'
 import { type Db } from './database.ts'
 import { createSplitBudgets, type SplitBudgets } from './split-budget.ts'
@@ -63,7 +68,7 @@ export interface AcceptedPiece {
 }
 
 export interface Ledger extends SplitBudgets {
-  /** @throws BodiesDiffer */
+  /** @throws BodiesDiffer, CancelledBefore */
   beginAttempt(
     batch: BatchKey & {
       planAttempt: string
@@ -109,12 +114,15 @@ export interface Ledger extends SplitBudgets {
   callsEndInMs(deliveryId: string): Promise<number>
 }
 
-interface BeginRow {
-  attempt_no: number
-  records: LedgerRecords
-  attempt_ages_ms: number[]
-  earlier_calls_end_in_ms: number
-}
+type BeginRow = { gate_seq: number } & (
+  | { attempt_no: null }
+  | {
+      attempt_no: number
+      records: LedgerRecords
+      attempt_ages_ms: number[]
+      earlier_calls_end_in_ms: number
+    }
+)
 
 interface PermitRow {
   answer: 'granted' | 'wait' | 'paused' | 'cancelled' | 'stopped' | 'superseded'
@@ -148,6 +156,8 @@ export function createLedger(db: Db): Ledger {
           `Batch ${batch.lane}/${batch.batchNo} of delivery ${batch.deliveryId} renders other bodies than its first attempt did, or belongs to another plan. Nothing was sent; this is a defect of LFM.`,
         )
       }
+      if (row.attempt_no === null)
+        throw new CancelledBefore({ position: 'cancelled', seq: row.gate_seq })
       return {
         attemptNo: row.attempt_no,
         records: row.records,
@@ -230,19 +240,27 @@ export function createLedger(db: Db): Ledger {
       return rows.map(({ batchNo }) => batchNo)
     },
     async hasAccepted(deliveryId, lane) {
-      const row = await ofLane(deliveryId, lane).where('accepted', '>', 0).limit(1).executeTakeFirst()
+      const row = await ofLane(deliveryId, lane)
+        .where('accepted', '>', 0)
+        .limit(1)
+        .executeTakeFirst()
       return row !== undefined
     },
     async findAccepted(lineChannelId, lane, withinMs) {
       const { rows } = await sql<AcceptedPiece>`
-        select latest.delivery_id as "deliveryId", r.key as name, r.value as record
-        from (select b.delivery_id, b.records from batch b
-            join delivery d on d.id = b.delivery_id join channel c on c.id = d.channel_id
-            where c.line_channel_id = ${lineChannelId} and b.lane = ${lane} and b.accepted > 0
+        select d.id as "deliveryId", r.key as name, r.value as record
+        from channel c join delivery d on d.channel_id = c.id
+          -- Whatever was first called within the time was merged within it.
+          cross join lateral (select b.records from batch b
+            where b.delivery_id = d.id and b.lane = ${lane} and b.accepted > 0
+              and b.updated_at > clock_timestamp() - make_interval(secs => ${withinMs / 1000}::double precision)
             order by b.updated_at desc limit 10) latest
           cross join lateral jsonb_each(latest.records) r
-        where r.value ->> 'state' = 'accepted' and (r.value ->> 'firstCallAt')::timestamptz
-          > clock_timestamp() - make_interval(secs => ${withinMs / 1000}::double precision)
+        where c.line_channel_id = ${lineChannelId}
+          and (d.ended_at is null
+            or d.ended_at > clock_timestamp() - make_interval(secs => ${withinMs / 1000}::double precision))
+          and r.value ->> 'state' = 'accepted' and (r.value ->> 'firstCallAt')::timestamptz
+            > clock_timestamp() - make_interval(secs => ${withinMs / 1000}::double precision)
         limit 1`.execute(db)
       return rows[0]
     },

@@ -16,14 +16,28 @@ export interface SplitCost {
 
 export interface SplitBudgets {
   splitCost(deliveryId: string, lane: Lane): Promise<SplitCost>
-  /** Notes that the delivery was paused for it: the budget counts anew from these calls, and no request pauses twice. */
-  startSplitBudget(
-    deliveryId: string,
-    lane: Lane,
-    from: { calls: number; wholeRequests: readonly number[] },
-  ): Promise<void>
   /** Calls that splitting has cost on both lanes. */
   splitCalls(deliveryId: string): Promise<number>
+}
+
+/** What splitting had cost a lane when the delivery was paused for it. */
+export interface SplitPause {
+  lane: Lane
+  calls: number
+  wholeRequests: readonly number[]
+}
+
+/** Notes that the delivery was paused for it: the budget counts anew from these calls, and no request pauses twice. */
+export async function startSplitBudget(
+  on: Db,
+  deliveryId: string,
+  { lane, calls, wholeRequests }: SplitPause,
+): Promise<void> {
+  await sql`insert into split_budget (delivery_id, lane, calls_before, whole_requests)
+    values (${deliveryId}::uuid, ${lane}, ${calls}::integer, ${[...wholeRequests]}::integer[])
+    on conflict on constraint split_budget_pk do update set
+      calls_before = greatest(split_budget.calls_before, excluded.calls_before),
+      whole_requests = split_budget.whole_requests || excluded.whole_requests`.execute(on)
 }
 
 export function createSplitBudgets(db: Db): SplitBudgets {
@@ -50,13 +64,6 @@ export function createSplitBudgets(db: Db): SplitBudgets {
         rejected: Number(sums.rejected),
         wholeRequests: budget?.whole_requests ?? [],
       }
-    },
-    async startSplitBudget(deliveryId, lane, { calls, wholeRequests }) {
-      await sql`insert into split_budget (delivery_id, lane, calls_before, whole_requests)
-        values (${deliveryId}::uuid, ${lane}, ${calls}::integer, ${[...wholeRequests]}::integer[])
-        on conflict on constraint split_budget_pk do update set
-          calls_before = greatest(split_budget.calls_before, excluded.calls_before),
-          whole_requests = split_budget.whole_requests || excluded.whole_requests`.execute(db)
     },
     async splitCalls(deliveryId) {
       const row = await db

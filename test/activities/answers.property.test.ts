@@ -173,7 +173,6 @@ async function tell({ episodes, ...told }: Story) {
           return stored(() => ledger.merge(batch, given))
         },
         splitCost: (...asked) => stored(() => ledger.splitCost(...asked)),
-        startSplitBudget: (...asked) => stored(() => ledger.startSplitBudget(...asked)),
         findAccepted: async () =>
           Date.now() - beganAt < 22 * hourMs ? ledger.acceptedElsewhere : undefined,
       },

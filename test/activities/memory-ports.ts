@@ -1,9 +1,10 @@
 // Ports in memory for tests of activities: a ledger that keeps the store's rules, and a LINE that answers as told.
-import { BodiesDiffer, type LedgerRecords } from '../../domain/ledger.ts'
+import { BodiesDiffer, CancelledBefore, type LedgerRecords } from '../../domain/ledger.ts'
 import { type Gate } from '../../domain/delivery.ts'
 import { type ActivityDeps } from '../../activities/ports.ts'
 import { type LineAnswer, type LineCall } from '../../line/port.ts'
 import { type AcceptedPiece, type Permit } from '../../store/ledger.ts'
+import { type SplitPause } from '../../store/split-budget.ts'
 import { type PlannedRequest } from '../../warehouse/port.ts'
 
 type Ledger = ActivityDeps['store']['ledger']
@@ -17,7 +18,6 @@ export interface MemoryLedger extends Pick<
   | 'findAccepted'
   | 'hasAccepted'
   | 'splitCost'
-  | 'startSplitBudget'
 > {
   records: LedgerRecords
   attempts: number
@@ -32,6 +32,8 @@ export interface MemoryLedger extends Pick<
   throttles: number
   /** A piece of another batch that LINE has accepted. */
   acceptedElsewhere: AcceptedPiece | undefined
+  /** As a pause for it notes it. */
+  startSplitBudget(spent: SplitPause): void
   splitBudget: { callsBefore: number; wholeRequests: number[] }
 }
 
@@ -50,6 +52,7 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
     acceptedElsewhere: undefined,
     splitBudget: { callsBefore: 0, wholeRequests: [] },
     beginAttempt: async ({ bodyDigest }) => {
+      if (ledger.gate.position === 'cancelled') throw new CancelledBefore(ledger.gate)
       if (digest !== undefined && digest !== bodyDigest) throw new BodiesDiffer('other bodies')
       digest = bodyDigest
       ledger.attempts += 1
@@ -100,7 +103,7 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
         ),
       }
     },
-    startSplitBudget: async (_id, _lane, { calls, wholeRequests }) => {
+    startSplitBudget: ({ calls, wholeRequests }) => {
       ledger.splitBudget = {
         callsBefore: calls,
         wholeRequests: [...ledger.splitBudget.wholeRequests, ...wholeRequests],

@@ -8,6 +8,7 @@ import {
 } from '../../activities/send-batch.ts'
 import { type MessageTemplate } from '../../activities/ports.ts'
 import { retryKey } from '../../line/retry-key.ts'
+import { type SplitPause } from '../../store/split-budget.ts'
 import { createMemoryLedger, type createMemoryLine, planOf } from './memory-ports.ts'
 
 export const deliveryId = '0192f0c1-0000-7000-8000-000000000001'
@@ -59,10 +60,10 @@ export function sendingOver(ports: {
           locale: 'en',
           aggregationUnit: null,
         }),
-        moveGate: async (_id: string, _to: 'paused', { why }: { why: string }) => ({
-          isMoved: true,
-          delivery: { gate: await ports.pause(why) },
-        }),
+        async moveGate(_id: string, _to: 'paused', facts: { why: string; split?: SplitPause }) {
+          if (facts.split) ledger.startSplitBudget(facts.split)
+          return { isMoved: true, delivery: { gate: await ports.pause(facts.why) } }
+        },
       },
       plans: {
         find: async () => ({ attempt: 'a', requests: { multicast: planned.length, push: 0 } }),

@@ -173,6 +173,16 @@ describe('a delivery is stuck', () => {
       { ...long, ...few, round: { ...later, at: at(50) } },
       at(50),
     ],
+    [
+      'between rounds that are there for a few, where nobody had an outcome for 23 hours',
+      {
+        ...long,
+        ...few,
+        now: at(24 * 60),
+        round: { no: 9, at: at(25 * 60), lastBeganAt: at(1_400) },
+      },
+      at(10),
+    ],
     ['not when it has ended', { ...long, phase: 'done' }, undefined],
   ])('%s', (_, facts, since) => {
     expect(stuckSince(sending(facts))).toEqual(since)

@@ -57,7 +57,11 @@ test('failures of batches that are merged at once, again and corrected are count
   })
   // News of an acceptance takes an outcome back.
   await ledger.merge(one.batch, { 2: record('accepted', 7) })
-  await failures.notePause(id, 70)
+  const pause = { by: 'LFM', why: 'too many', failed: 70 }
+  await opened.store.deliveries.moveGate(id, 'paused', pause)
+  expect(await failures.find(id)).toMatchObject({ failed: 70, pausedAt: 70 })
+  // Somebody else has paused it meanwhile: nobody was asked about these.
+  await opened.store.deliveries.moveGate(id, 'paused', { ...pause, failed: 90 })
   expect(await failures.find(id)).toMatchObject({ failed: 70, pausedAt: 70 })
 })
 

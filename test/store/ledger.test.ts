@@ -1,7 +1,12 @@
 // The ledger: attempts that render the same, and merges that never take back what was accepted.
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BodiesDiffer, type LedgerRecord, type LedgerRecords } from '../../domain/ledger.ts'
+import {
+  BodiesDiffer,
+  CancelledBefore,
+  type LedgerRecord,
+  type LedgerRecords,
+} from '../../domain/ledger.ts'
 import { outcomes } from '../../domain/outcome.ts'
 import { beginAttempt, openStore, type OpenStore } from './open-store.ts'
 
@@ -166,4 +171,31 @@ test('of an attempt that has a successor only acceptances count', async () => {
   expect(merged?.records[1]?.state).toBe('split')
   expect(merged?.records[2]?.state).toBe('accepted')
   expect(merged?.records[3]).toBeUndefined()
+})
+
+test('of a cancelled delivery no attempt begins, and the gate is told', async () => {
+  const { store } = opened
+  const { id } = await opened.delivery()
+  await beginAttempt(store, id)
+  await store.deliveries.moveGate(id, 'paused', { by: 'Mia', why: 'a look' })
+  expect((await beginAttempt(store, id)).attemptNo).toBe(2)
+  await store.deliveries.moveGate(id, 'cancelled', { by: 'Mia', why: 'enough' })
+  const late = beginAttempt(store, id, { batchNo: 1 })
+  await expect(late).rejects.toThrow(CancelledBefore)
+  await expect(late).rejects.toMatchObject({ gate: { position: 'cancelled', seq: 2 } })
+  expect(await store.ledger.attempted(id, 'multicast')).toEqual([0])
+})
+
+test('a cancel waits for an attempt that begins, so that whoever closes the ledger sees it', async () => {
+  const { store } = opened
+  const { id } = await opened.delivery()
+  const attempt = await opened.hold(
+    `select * from begin_batch_attempt($1::uuid, 'multicast', 0, 'p', 'd', 10, 0)`,
+    [id],
+  )
+  const cancelled = store.deliveries.moveGate(id, 'cancelled', { by: 'Mia', why: 'enough' })
+  await opened.untilBlocked(1)
+  await attempt.commit()
+  await cancelled
+  expect(await store.ledger.attempted(id, 'multicast')).toEqual([0])
 })

@@ -46,9 +46,15 @@ test('each part on record is a call that splitting costs, but for a recipient wh
 test('a budget begins anew where the last pause left it, and never earlier', async () => {
   const { ledger } = opened.store
   const { id } = await opened.delivery()
-  await ledger.startSplitBudget(id, 'multicast', { calls: 230, wholeRequests: [7] })
+  const pause = (calls: number, wholeRequests: number[]) =>
+    opened.store.deliveries.moveGate(id, 'paused', {
+      by: 'LFM',
+      why: 'splitting',
+      split: { lane: 'multicast', calls, wholeRequests },
+    })
+  await pause(230, [7])
   // Of two workers that paused it the one that knew of less may come last.
-  await ledger.startSplitBudget(id, 'multicast', { calls: 210, wholeRequests: [] })
+  expect(await pause(210, [])).toMatchObject({ isMoved: false })
   expect(await ledger.splitCost(id, 'multicast')).toMatchObject({
     callsBefore: 230,
     wholeRequests: [7],
@@ -73,4 +79,33 @@ test('an accepted piece of the lane is found while LINE remembers its key, on it
   await ledger.merge(batch, { '2/0-1': record('accepted', firstCallAt(2)) })
   expect(await find()).toMatchObject({ deliveryId: id, name: '2/0-1' })
   expect(await find(other.channel.lineChannelId)).toBeUndefined()
+})
+
+test('an accepted piece is found in the latest batches of a delivery, however many it has', async () => {
+  const { ledger } = opened.store
+  const { id, channel } = await opened.delivery()
+  await opened.query(
+    `insert into batch (delivery_id, lane, batch_no, plan_attempt, body_digest, recipients, records, accepted, updated_at)
+      select $1, 'multicast', n, 'p', 'd', 1, '{}', 1, clock_timestamp() - interval '2 days'
+      from generate_series(1, 20000) n`,
+    [id],
+  )
+  const { batch } = await beginAttempt(opened.store, id)
+  await ledger.merge(batch, {
+    '0': record('accepted', { firstCallAt: new Date().toISOString() }),
+  })
+  expect(await ledger.findAccepted(channel.lineChannelId, 'multicast', hourMs)).toMatchObject({
+    deliveryId: id,
+    name: '0',
+  })
+  // Of all of them those of the time asked for are read, in the order of an index.
+  await opened.query('analyze batch')
+  const plan = await opened.query(
+    `explain (format json) select records from batch
+      where delivery_id = $1 and lane = 'multicast' and accepted > 0
+        and updated_at > clock_timestamp() - interval '1 hour'
+      order by updated_at desc limit 10`,
+    [id],
+  )
+  expect(JSON.stringify(plan)).toContain('batch_accepted')
 })
