@@ -14,9 +14,11 @@ const batchesAtOnce: Readonly<Record<Lane, number>> = { multicast: 12, push: 8 }
 const polls = 3
 /** How soon a new channel, or a changed rate, is noticed. */
 const lookEveryMs = 2_000
+/** How soon a rate that Temporal shows is put right where it is not the store's, whoever has set it. */
+const compareEveryMs = 15_000
 
 export interface LaneWorkers {
-  /** Resolves when all queues known now are served. */
+  /** Resolves when all queues known now are served, but for those of channels that fail: they are tried again. */
   ready: Promise<void>
   /** Stops taking batches; resolves when those under way are done. */
   shutdown(): Promise<void>
@@ -36,7 +38,8 @@ export function startLaneWorkers(options: {
   const { log } = options
   const stopping = new AbortController()
   const workers = new Map<string, { worker: Worker; running: Promise<void> }>()
-  const rates = new Map<string, string>()
+  /** By channel: the rates that Temporal last showed, and when, on a clock that only goes forward. */
+  const rates = new Map<string, { shown: string; at: number }>()
 
   async function serve(channel: Channel, lane: Lane): Promise<void> {
     const taskQueue = laneQueue(channel.lineChannelId, lane)
@@ -59,18 +62,33 @@ export function startLaneWorkers(options: {
 
   async function keepRate(channel: Channel): Promise<void> {
     const wanted = JSON.stringify(channel.callsPerSecond)
-    if (rates.get(channel.lineChannelId) === wanted) return
+    const last = rates.get(channel.lineChannelId)
+    // An order of an API may reach Temporal after a later one, which nobody here has seen.
+    const isFresh = last !== undefined && performance.now() - last.at < compareEveryMs
+    if (isFresh && last.shown === wanted) return
     await options.queueRates.set(channel.lineChannelId, channel.callsPerSecond)
-    rates.set(channel.lineChannelId, wanted)
-    log.info({ channelId: channel.id, ...channel.callsPerSecond }, 'queue rates set')
+    rates.set(channel.lineChannelId, { shown: wanted, at: performance.now() })
+    if (last?.shown !== wanted)
+      log.info({ channelId: channel.id, ...channel.callsPerSecond }, 'queue rates set')
+  }
+
+  /** Does it for every channel: one that fails must not keep it from the others. */
+  async function forEach(channels: Channel[], work: (channel: Channel) => Promise<void>) {
+    for (const channel of channels) {
+      if (stopping.signal.aborted) return
+      await work(channel).catch((error: unknown) => {
+        log.warn({ err: error, channelId: channel.id }, 'a channel could not be served')
+      })
+    }
   }
 
   async function look(): Promise<void> {
-    for (const channel of await options.channels.list()) {
-      if (stopping.signal.aborted) return
+    const channels = await options.channels.list()
+    await forEach(channels, async (channel) => {
       for (const lane of lanes) await serve(channel, lane)
-      await keepRate(channel)
-    }
+    })
+    // After all are served: a rate that Temporal is slow to show takes seconds.
+    await forEach(channels, keepRate)
   }
 
   async function keepLooking(): Promise<void> {
