@@ -8,8 +8,11 @@ import { type Told } from './temporal.ts'
 
 /** Pause and cancel are answered within a second, so the workflow has this long to say that it heard. */
 const tellMs = 500
-/** Resuming goes through the workflow, which may first have to be loaded. */
-const resumeMs = 5_000
+/**
+ * Resuming goes through the workflow. A worker that was killed may have had a step of it in hand, which Temporal gives
+ * to another one after 10 s (the workflow task time-out); that one then has to load it.
+ */
+export const resumeMs = 15_000
 
 export interface Operated {
   delivery: Delivery
@@ -109,8 +112,7 @@ export async function resumeDelivery(
     away: 'Temporal cannot be reached. Nothing was changed: the delivery stays paused.',
     'no-workflow':
       'Temporal has no open workflow of this delivery. Nothing was changed: it stays paused until the workflow is there.',
-    pending:
-      'The workflow did not answer within 5 s, most likely because no worker runs. The delivery is still paused; it resumes if a worker takes the request up.',
+    pending: `The workflow did not answer within ${resumeMs / 1_000} s, most likely because no worker runs. The delivery is still paused; it resumes if a worker takes the request up.`,
   }[told.kind]
   throw new Problem('temporal-away', why, { headers: { 'retry-after': '5' } })
 }

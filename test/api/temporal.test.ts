@@ -1,10 +1,12 @@
 // What the API tells Temporal, on a real dev server.
 import { type TestWorkflowEnvironment } from '@temporalio/testing'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { Worker } from '@temporalio/worker'
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { resumeMs } from '../../api/operate-delivery.ts'
 import { createDeliveryWorkflows, type DeliveryWorkflows } from '../../api/temporal.ts'
 import { type Delivery } from '../../store/delivery-row.ts'
-import { deliveryWorkflowId, stateAttribute } from '../../workflows/messages.ts'
-import { laneQueue } from '../../workflows/queues.ts'
+import { deliveryWorkflowId, gateSignal, stateAttribute } from '../../workflows/messages.ts'
+import { deliveryQueue, laneQueue } from '../../workflows/queues.ts'
 import { startDelivery, startTemporal } from '../workflows/temporal-server.ts'
 
 let env: TestWorkflowEnvironment
@@ -99,6 +101,48 @@ test('a workflow that is served answers an order', async () => {
   released.resolve(undefined)
   expect(told).toMatchObject({ kind: 'told', answer: { gate: { position: 'cancelled' } } })
   await started.handle.result()
+})
+
+test('a resume is answered in the time that it is given, though a killed worker had a step of the workflow in hand', async () => {
+  await using started = await startDelivery(env, inject('bundlePath'), {
+    pages: { multicast: 1, push: 0 },
+    batchesPerPage: 1,
+    quotaProblem: 'No room.',
+  })
+  const { handle, delivery, activities } = started
+  await vi.waitFor(
+    async () => {
+      const { typedSearchAttributes } = await handle.describe()
+      expect(typedSearchAttributes.get(stateAttribute)).toBe('paused')
+    },
+    { timeout: 20_000 },
+  )
+  await started.stopWorkflowWorker()
+  // Takes a step, and is never heard of again.
+  const taken = env.connection.withDeadline(Date.now() + 20_000, () =>
+    env.connection.workflowService.pollWorkflowTaskQueue({
+      namespace: 'default',
+      taskQueue: { name: deliveryQueue },
+      identity: 'a worker that is killed',
+    }),
+  )
+  await handle.signal(gateSignal, delivery.gate)
+  expect((await taken).workflowExecution?.workflowId).toBe(handle.workflowId)
+
+  const next = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: deliveryQueue,
+    workflowBundle: { codePath: inject('bundlePath') },
+    activities,
+  })
+  const id = handle.workflowId.replace('delivery/', '')
+  await next.runUntil(async () => {
+    expect(await workflows.tell(id, 'resume', request, resumeMs)).toMatchObject({
+      kind: 'told',
+      answer: { gate: { position: 'open' } },
+    })
+    await handle.result()
+  })
 })
 
 test('the rate of a lane is kept by the server, with its reason', async () => {
