@@ -1,4 +1,4 @@
-// Composes a worker: workflows and activities on the delivery queue, sending on every lane's own queue.
+// Composes a worker: workflows and short activities on the delivery queue, long ones on the warehouse's, sending on every lane's own.
 import { Client, type Connection } from '@temporalio/client'
 import { type NativeConnection, Worker } from '@temporalio/worker'
 import { type Logger } from 'pino'
@@ -12,7 +12,7 @@ import { type LinePort } from '../line/port.ts'
 import { retryKey } from '../line/retry-key.ts'
 import { type Store } from '../store/store.ts'
 import { type Warehouse } from '../warehouse/port.ts'
-import { deliveryQueue } from '../workflows/queues.ts'
+import { deliveryQueue, warehouseQueue } from '../workflows/queues.ts'
 import { startLaneWorkers } from './lane-workers.ts'
 import { createQueueRates } from './queue-rates.ts'
 import { ensureSearchAttributes } from './search-attributes.ts'
@@ -45,6 +45,9 @@ export interface RunningWorker {
 /** Freezing, recording and reconciling are begun again by the next worker: they are not waited for long. */
 const sharedGraceMs = 2_000
 
+/** Long activities at once; most of them wait for their turn in the warehouse, a few for PostgreSQL or calls to end. */
+const warehouseWorkAtOnce = 8
+
 /** Workflows kept in memory; one more costs a replay of 600-1,200 events when it is next needed. */
 const cachedWorkflows = 100
 
@@ -56,16 +59,25 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const draining = new AbortController()
   const activityDeps = { ...deps, queueRates, retryKey, draining: draining.signal }
 
-  const worker = await Worker.create({
+  const warehouseWork = {
+    ...createFreezeActivities(activityDeps),
+    ...createCloseActivities(activityDeps),
+  }
+  const shared = {
     connection,
     namespace,
+    shutdownGraceTime: sharedGraceMs,
+    shutdownForceTime: 2 * sharedGraceMs,
+  }
+  const deliveryWorker = await Worker.create({
+    ...shared,
     taskQueue: deliveryQueue,
     workflowBundle: { codePath: deps.bundlePath },
     activities: {
-      ...createFreezeActivities(activityDeps),
+      // What a workflow has scheduled here before there was a queue for it.
+      ...warehouseWork,
       ...createOperateActivities(activityDeps),
       ...createPageActivities(activityDeps),
-      ...createCloseActivities(activityDeps),
     },
     maxCachedWorkflows: cachedWorkflows,
     maxConcurrentActivityTaskExecutions: 20,
@@ -73,12 +85,19 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     maxEagerActivityReservationsPerWorkflowTask: 0,
     // What a killed worker's sticky queue costs every workflow it held; the default is 10 s.
     stickyQueueScheduleToStartTimeout: '3s',
-    shutdownGraceTime: sharedGraceMs,
-    shutdownForceTime: 2 * sharedGraceMs,
   })
-  const running = worker.run().catch((error: unknown) => {
-    deps.onFatal(error instanceof Error ? error : new Error(String(error)))
+  const warehouseWorker = await Worker.create({
+    ...shared,
+    taskQueue: warehouseQueue,
+    activities: warehouseWork,
+    maxConcurrentActivityTaskExecutions: warehouseWorkAtOnce,
   })
+  const workers = [deliveryWorker, warehouseWorker]
+  const running = workers.map((worker) =>
+    worker.run().catch((error: unknown) => {
+      deps.onFatal(error instanceof Error ? error : new Error(String(error)))
+    }),
+  )
   const laneWorkers = startLaneWorkers({
     connection,
     namespace,
@@ -98,8 +117,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       // Lanes first: what their batches report is still worked on by this worker's workflows.
       await laneWorkers.shutdown()
       await sweeper.stop()
-      if (worker.getState() === 'RUNNING') worker.shutdown()
-      await running
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
+      await Promise.all(running)
     },
   }
 }

@@ -6,7 +6,7 @@ import { type OperateActivities } from '../activities/operate.ts'
 import { type PageActivities } from '../activities/pages.ts'
 import { type SendActivities } from '../activities/send-batch.ts'
 import { type Lane } from '../domain/lane.ts'
-import { deliveryQueue, laneQueue } from './queues.ts'
+import { deliveryQueue, laneQueue, warehouseQueue } from './queues.ts'
 
 /** Retries have no end: a store or a LINE that is away comes back, and a delivery waits for it. */
 const patient = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' } as const
@@ -18,9 +18,9 @@ export const operate = proxyActivities<OperateActivities>({
   retry: patient,
 })
 
-/** Warehouse work that grows with the audience: long, so it heartbeats. */
+/** Warehouse work that grows with the audience: long, so it heartbeats, and has a queue of its own. */
 export const audience = proxyActivities<FreezeActivities & CloseActivities>({
-  taskQueue: deliveryQueue,
+  taskQueue: warehouseQueue,
   startToCloseTimeout: '2h',
   heartbeatTimeout: '10s',
   retry: patient,
@@ -37,6 +37,7 @@ export const pages = proxyActivities<PageActivities>({
 /**
  * Sending, on the rate-limited queue of one channel and lane. No schedule-to-start time-out: a queue with a
  * rate has waits by design. The heartbeat time-out is what a killed worker costs.
+ * Where it is cancelled, a batch that waits in the queue ends at once; one under way records its answers first.
  */
 export function sender(lineChannelId: string, lane: Lane) {
   return proxyActivities<SendActivities>({
@@ -44,5 +45,6 @@ export function sender(lineChannelId: string, lane: Lane) {
     startToCloseTimeout: '2m',
     heartbeatTimeout: '5s',
     retry: { ...patient, initialInterval: '200ms' },
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   })
 }

@@ -6,7 +6,6 @@ import {
   continueAsNew,
   isCancellation,
   setHandler,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow'
 import { type EndState } from '../domain/delivery.ts'
@@ -14,6 +13,7 @@ import { type Lane, lanes } from '../domain/lane.ts'
 import { type Account } from '../domain/outcome.ts'
 import { audience, operate, pages } from './activities.ts'
 import { createDeliveryGate, type DeliveryGate } from './delivery-gate.ts'
+import { exactAccount } from './exact-account.ts'
 import {
   type CarriedDelivery,
   cancelUpdate,
@@ -27,7 +27,6 @@ import { runPages } from './run-pages.ts'
 import { minuteOf, showState } from './shown.ts'
 
 const defaultPagesPerRun = 500
-const disagreementWaitMs = 10_000
 const minuteMs = 60_000
 
 /** Delivers a campaign once; ends only when every recipient is accounted for. */
@@ -226,26 +225,10 @@ async function reconcile(
     await audience.closeLedger({ deliveryId, round: closingRound, why: closedBecause })
   gate.enter('reconciling')
   await operate.setPhase({ deliveryId, phase: 'reconciling' })
-  const account = await exactAccount(input, gate, { closingRound, closedBecause })
+  const account = await exactAccount(deliveryId, gate, { closingRound, closedBecause })
   await audience.materialiseLog({ deliveryId })
   if (wasCancelled) return end(input, 'cancelled during send', account, gate.why())
   return end(input, account.accepted === account.planned ? 'done' : 'done with failures', account)
-}
-
-/** The account, when plan and outcomes agree; until they do, the delivery waits for a person. */
-async function exactAccount(
-  { deliveryId }: DeliverCampaignInput,
-  gate: DeliveryGate,
-  closing: { closingRound: number; closedBecause: string | null },
-): Promise<Account> {
-  for (;;) {
-    const result = await audience.reconcile({ deliveryId, ...closing })
-    if (result.kind === 'exact') return result.account
-    await gate.move('paused', { by: 'LFM', why: result.why })
-    await gate.passed()
-    // A cancelled gate can't be paused; then it is looked at again from time to time.
-    await sleep(disagreementWaitMs)
-  }
 }
 
 async function end(

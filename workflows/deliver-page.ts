@@ -1,8 +1,10 @@
 // `deliverPage`: sends one page, with a small window of batches outstanding, and records its part.
 import {
+  CancellationScope,
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
+  patched,
   setHandler,
   sleep,
   workflowInfo,
@@ -33,6 +35,24 @@ export async function deliverPage(input: DeliverPageInput): Promise<PageResult> 
   const queue = [...left]
   let unresolvedRequests = input.carried?.unresolvedRequests ?? 0
 
+  // At rate 0 the lane's queue gives out nothing, so that nobody would tell a batch in it of the cancel.
+  const sending = new CancellationScope()
+  void CancellationScope.nonCancellable(() => condition(() => gate.position === 'cancelled')).then(
+    () => {
+      if (patched('cancel-ends-batches')) sending.cancel()
+    },
+  )
+
+  /** Undefined where a cancel of the delivery has ended it: what it did not report, the ledger's closing settles. */
+  async function unlessCancelled<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await sending.run(work)
+    } catch (error) {
+      if (gate.position === 'cancelled') return undefined
+      throw error
+    }
+  }
+
   async function holdAt(held: typeof gate): Promise<void> {
     if (held.seq < gate.seq) return
     gate = held
@@ -49,14 +69,12 @@ export async function deliverPage(input: DeliverPageInput): Promise<PageResult> 
     for (let stops = 0; ;) {
       await condition(() => gate.position !== 'paused')
       if (gate.position === 'cancelled') return
-      const result = await sendBatch({
-        deliveryId,
-        lineChannelId: input.lineChannelId,
-        lane,
-        batchNo,
-        round,
-      })
-      switch (result.kind) {
+      const result = await unlessCancelled(() =>
+        sendBatch({ deliveryId, lineChannelId: input.lineChannelId, lane, batchNo, round }),
+      )
+      switch (result?.kind) {
+        case undefined:
+          return
         case 'finished':
           unresolvedRequests += result.unresolvedRequests
           return
@@ -64,8 +82,12 @@ export async function deliverPage(input: DeliverPageInput): Promise<PageResult> 
           await holdAt(result.gate)
           break
         case 'stopped':
-          await sleep(stoppedWaitsMs[Math.min(stops++, stoppedWaitsMs.length - 1)] ?? 0)
-          break
+          await unlessCancelled(() =>
+            sleep(stoppedWaitsMs[Math.min(stops++, stoppedWaitsMs.length - 1)] ?? 0),
+          )
+          if (!workflowInfo().continueAsNewSuggested || !patched('stopped-continues-as-new')) break
+          queue.unshift(batchNo)
+          return
         case 'again':
           if (!workflowInfo().continueAsNewSuggested) break
           queue.unshift(batchNo)

@@ -1,8 +1,11 @@
 // Names of the task queues; workflows, worker and API agree on them here.
 import { type Lane, requestsPerBatch } from '../domain/lane.ts'
 
-/** Workflows, and all activities that call nobody's rate-limited API. */
+/** Workflows, and the short activities that they wait for. */
 export const deliveryQueue = 'delivery'
+
+/** Work over whole deliveries, which a warehouse does one after the other: it must not hold up what is short. */
+export const warehouseQueue = 'warehouse'
 
 /** `sendBatch` of one channel and lane; named by LINE's channel id, which never changes. */
 export function laneQueue(lineChannelId: string, lane: Lane): string {

@@ -1,6 +1,7 @@
 // Keeps a few pages of one lane going at once, so that the lane's queue is never empty between two.
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common'
 import {
+  ChildWorkflowFailure,
   getExternalWorkflowHandle,
   isCancellation,
   patched,
@@ -78,13 +79,15 @@ export async function runPages(options: {
     await sleep(strayMs)
   }
 
-  /** A page that was terminated or failed is begun again when an operator says so: it repeats nothing. */
+  /** A page that was terminated, cancelled or failed is begun again when an operator says so: it repeats nothing. */
   async function deliverPageToItsEnd(pageNo: number): Promise<PageResult> {
     for (;;) {
       try {
         return await runPage(pageNo)
       } catch (error) {
-        if (isCancellation(error)) throw error
+        // *Cancel* on a page in Temporal Web ends that page, and says nothing of its delivery.
+        const isOfPage = error instanceof ChildWorkflowFailure
+        if (isCancellation(error) && !isOfPage) throw error
         if (gate.isCancelled()) return { unresolvedRequests: 0 }
         // What the stray page has done is in the ledger, so running it again repeats nothing.
         if (error instanceof WorkflowExecutionAlreadyStartedError && patched('end-stray-pages')) {
@@ -93,7 +96,7 @@ export async function runPages(options: {
         }
         await gate.move('paused', {
           by: 'LFM',
-          why: `The page ${lane}/${round}-${pageNo} ended by itself, as when it is terminated in Temporal. Resume to go on with it.`,
+          why: `The page ${lane}/${round}-${pageNo} ended by itself, as when it is terminated or cancelled in Temporal. Resume to go on with it.`,
         })
         await gate.passed()
         if (gate.isCancelled()) return { unresolvedRequests: 0 }

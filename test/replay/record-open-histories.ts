@@ -9,7 +9,12 @@ import { findTemporalCli } from '../../embedded/temporal-cli.ts'
 import { ensureBundle } from '../../worker/bundle.ts'
 import { cancelUpdate, pageWorkflowId, pauseUpdate } from '../../workflows/messages.ts'
 import { type FakeOptions } from '../workflows/fake-activities.ts'
-import { startDelivery, startTemporal } from '../workflows/temporal-server.ts'
+import {
+  setQueueRate,
+  startDelivery,
+  startTemporal,
+  waitingBatches,
+} from '../workflows/temporal-server.ts'
 
 const folder = process.argv[2] ?? join(import.meta.dirname, 'histories')
 const who = { by: 'an operator', why: 'a recording' }
@@ -122,6 +127,35 @@ await record({ disagreements: 1 }, async (run, barrier) => {
     await run.handle.executeUpdate(pauseUpdate, { args: [who] })
     await save('open-delivery-freezing', run.handle.workflowId)
     failing.isFailing = false
+  })
+}
+{
+  const stopped = { lineChannelId: '', lane: 'multicast' } as const
+  let queue: Parameters<typeof setQueueRate>[1] = stopped
+  const onSend: FakeOptions['onSend'] = async (input) => {
+    if (queue !== stopped) return undefined
+    queue = input
+    await setQueueRate(env, input, 0)
+    return { kind: 'stopped' }
+  }
+  await record({ pages: { multicast: 1, push: 0 }, batchesPerPage: 3, onSend }, async (run) => {
+    while ((await waitingBatches(env, run.handle.workflowId).catch(() => 0)) < 1) await sleep(20)
+    await run.handle.executeUpdate(cancelUpdate, { args: [who] })
+    await save('page-cancelled-in-its-queue', pageOf(run, 0))
+    await setQueueRate(env, queue, 100)
+  })
+}
+{
+  let comparisons = 0
+  const before = (name: string) => {
+    if (name === 'reconcile') comparisons += 1
+  }
+  await record({ disagreements: 1, before }, async (run, barrier) => {
+    await until(() => run.delivery.sent.length === 4)
+    await run.handle.executeUpdate(cancelUpdate, { args: [who] })
+    barrier.open()
+    await until(() => comparisons === 2)
+    await save('delivery-cancelled-with-a-wrong-account', run.handle.workflowId)
   })
 }
 await env.teardown()

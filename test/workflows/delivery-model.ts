@@ -134,7 +134,7 @@ export class DeliveryModel {
     this.store = { position, seq: this.store.seq + 1, by, why }
   }
 
-  /** The page's workflow is terminated in Temporal. */
+  /** The page's workflow is terminated or cancelled in Temporal. */
   terminate(page: Page): void {
     this.pages = this.pages.filter((open) => open !== page)
     if (this.known.position !== 'cancelled') this.#pauseItself()
@@ -157,7 +157,7 @@ export class DeliveryModel {
 
   /** Workers that send end: Temporal tries all again that was under way in them. */
   killLanes(): void {
-    for (const name of this.underWay()) this.#tryAgain(name)
+    for (const name of this.underWay()) if (this.underWay().includes(name)) this.#tryAgain(name)
     this.#goOn()
   }
 
@@ -225,7 +225,7 @@ export class DeliveryModel {
   /** A page hears of the gate from its batch, and tells the delivery. */
   #hold(page: Page, batchNo: number): void {
     if (this.store.seq >= page.gate.seq) {
-      page.gate = this.store
+      this.#tell(page, this.store)
       this.#hear(this.store)
     }
     this.#send(page, batchNo)
@@ -240,9 +240,15 @@ export class DeliveryModel {
     if (gate.seq <= this.known.seq) return
     this.known = gate
     for (const page of this.pages) {
-      page.gate = laterGate(page.gate, gate)
+      this.#tell(page, gate)
       for (const batchNo of page.waiting.splice(0)) this.#send(page, batchNo)
     }
+  }
+
+  /** A page ends its batches when it hears of a cancel. */
+  #tell(page: Page, gate: Gate): void {
+    page.gate = laterGate(page.gate, gate)
+    if (page.gate.position === 'cancelled') page.sending.clear()
   }
 
   #startRun(): void {

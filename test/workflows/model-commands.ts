@@ -170,6 +170,18 @@ const terminatePage = (index: number) =>
     },
   )
 
+const cancelPage = (index: number) =>
+  command(
+    `cancelPage(${index})`,
+    (model) => model.pages.length > 0,
+    async (model, real) => {
+      const page = model.pages[index % model.pages.length]
+      if (!page) return
+      await real.cancelPage(page.lane, model.round, page.pageNo)
+      model.terminate(page)
+    },
+  )
+
 const cancelInTemporal = command(
   'cancel in Temporal',
   () => true,
@@ -197,6 +209,7 @@ export const commands = fc.commands(
     fc.oneof(fc.constantFrom<'delivery' | 'lanes'>('delivery', 'lanes').map(kill)),
     fc.constantFrom<Operation>('pause', 'resume').map(orderWithoutWorker),
     index.map(terminatePage),
+    index.map(cancelPage),
     fc.oneof(
       { weight: 3, arbitrary: index.map((i) => answer(i, 'well')) },
       { weight: 1, arbitrary: seen.map((of) => order('cancel', of)) },

@@ -12,7 +12,7 @@ import {
   deliveryWorkflowId,
   pageWorkflowId,
 } from '../../workflows/messages.ts'
-import { deliveryQueue, laneQueue } from '../../workflows/queues.ts'
+import { deliveryQueue, laneQueue, warehouseQueue } from '../../workflows/queues.ts'
 import { type ModelAnswer, type ModelPlan, sendName } from './delivery-model.ts'
 import { createFakeActivities } from './fake-activities.ts'
 import { lineChannelId } from './temporal-server.ts'
@@ -139,6 +139,7 @@ export async function startModelRun(
         // Every workflow task replays from the start, so nothing rests on what a worker has in memory.
         maxCachedWorkflows: 0,
       }),
+      await Worker.create({ ...base, taskQueue: warehouseQueue, activities }),
     ],
     lanes: () =>
       Promise.all(
@@ -198,6 +199,8 @@ export async function startModelRun(
         .terminate('a test')
       for (const batchNo of batchNos) underWay.get(sendName(lane, round, batchNo))?.interrupt()
     },
+    cancelPage: (lane: Lane, round: number, pageNo: number) =>
+      env.client.workflow.getHandle(pageWorkflowId(deliveryId, lane, round, pageNo)).cancel(),
     async shown() {
       return (await handle.describe()).searchAttributes.LfmState?.[0]
     },

@@ -1,13 +1,14 @@
 // A real Temporal dev server for a test file, and workers on it that replay at every step.
 import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { Worker } from '@temporalio/worker'
-import { lanes } from '../../domain/lane.ts'
+import { Worker, type WorkflowBundle } from '@temporalio/worker'
+import { type Lane, lanes } from '../../domain/lane.ts'
 import {
   deliveryWorkflowId,
   deliverCampaignType,
   type DeliverCampaignInput,
+  pageWorkflowId,
 } from '../../workflows/messages.ts'
-import { deliveryQueue, laneQueue } from '../../workflows/queues.ts'
+import { deliveryQueue, laneQueue, warehouseQueue } from '../../workflows/queues.ts'
 import { type deliverCampaign } from '../../workflows/deliver-campaign.ts'
 import { createFakeActivities, type FakeOptions } from './fake-activities.ts'
 
@@ -30,10 +31,40 @@ export function startTemporal(temporalCli: string): Promise<TestWorkflowEnvironm
   })
 }
 
+/** Of Temporal's TaskQueueType. */
+const activityQueue = 2
+
+/** Sets the batches a second that the queue of a lane gives out; 0 stops it. */
+export async function setQueueRate(
+  env: TestWorkflowEnvironment,
+  { lineChannelId, lane }: { lineChannelId: string; lane: Lane },
+  requestsPerSecond: number,
+): Promise<void> {
+  await env.client.connection.workflowService.updateTaskQueueConfig({
+    namespace: env.client.options.namespace,
+    identity: 'a test',
+    taskQueue: laneQueue(lineChannelId, lane),
+    taskQueueType: activityQueue,
+    updateQueueRateLimit: { rateLimit: { requestsPerSecond }, reason: 'a test' },
+  })
+}
+
+/** Activities of a page of round 0 that no worker has taken. */
+export async function waitingBatches(
+  env: TestWorkflowEnvironment,
+  deliveryWorkflow: string,
+): Promise<number> {
+  const deliveryId = deliveryWorkflow.replace('delivery/', '')
+  const page = env.client.workflow.getHandle(pageWorkflowId(deliveryId, 'multicast', 0, 0))
+  const { raw } = await page.describe()
+  return (raw.pendingActivities ?? []).filter(({ lastStartedTime }) => !lastStartedTime).length
+}
+
 /** Starts workers with fake activities and a delivery on them. */
 export async function startDelivery(
   env: TestWorkflowEnvironment,
-  bundlePath: string,
+  /** Or the path of one. */
+  bundle: WorkflowBundle | string,
   options: FakeOptions,
   input: Partial<DeliverCampaignInput> = {},
   /** By default every workflow task replays from the start, so nothing rests on what a worker has in memory. */
@@ -48,16 +79,12 @@ export async function startDelivery(
     Worker.create({
       ...base,
       taskQueue: deliveryQueue,
-      workflowBundle: { codePath: bundlePath },
+      workflowBundle: typeof bundle === 'string' ? { codePath: bundle } : bundle,
       activities,
       maxCachedWorkflows,
     }),
-    ...lanes.map((lane) =>
-      Worker.create({
-        ...base,
-        taskQueue: laneQueue(channel, lane),
-        activities,
-      }),
+    ...[warehouseQueue, ...lanes.map((lane) => laneQueue(channel, lane))].map((taskQueue) =>
+      Worker.create({ ...base, taskQueue, activities }),
     ),
   ])
   const [workflowsRun, ...sendsRun] = workers.map((worker) => worker.run())
