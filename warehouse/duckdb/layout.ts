@@ -61,6 +61,13 @@ export async function placeFile(
   }
 }
 
+/** Removes what a killed process left half made in a folder, of all files or of one; who still writes one fails. */
+export async function sweepHalfMade(folder: string, file = ''): Promise<void> {
+  for (const entry of await entriesOf(folder))
+    if (entry.startsWith(`.${file}`) && entry.endsWith('.tmp'))
+      await rm(join(folder, entry), { recursive: true, force: true })
+}
+
 /** Moves a finished folder into place, unless one of that name is there already: the first one stays. */
 export async function placeFolder(folder: string, target: string): Promise<void> {
   for (const file of await readdir(folder)) await sync(join(folder, file))
@@ -91,8 +98,12 @@ export async function filesIn(folder: string, ...endings: string[]): Promise<str
 
 /** The visible entries of a folder, sorted; none where there is no such folder. */
 export async function namesIn(folder: string): Promise<string[]> {
+  return (await entriesOf(folder)).filter((entry) => !entry.startsWith('.')).sort()
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter((entry) => !entry.startsWith('.')).sort()
+    return await readdir(folder)
   } catch (error) {
     if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return []
     throw error

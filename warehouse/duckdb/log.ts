@@ -1,10 +1,10 @@
 // delivery_log: one row a recipient, made from plan and parts when a delivery ends, and read back by outcome.
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Outcome } from '../../domain/outcome.ts'
 import { type DeliveryFacts } from '../port.ts'
 import { asText, numbers, run, type Engine } from './engine.ts'
-import { filesIn, placeFile, type Layout } from './layout.ts'
+import { filesIn, placeFile, sweepHalfMade, type Layout } from './layout.ts'
 import { partsRelation } from './parts.ts'
 import { readPlan } from './plan.ts'
 import { parquet, text } from './sql-text.ts'
@@ -58,6 +58,9 @@ export async function materialiseLog(
     } finally {
       await rm(pieces, { recursive: true, force: true })
     }
+    // The last that is written of a delivery.
+    await sweepHalfMade(layout.parts(facts.deliveryId))
+    await sweepHalfMade(layout.logs, basename(target))
     const [count = 0] = await numbers(connection, `SELECT count(*) FROM ${parquet([target])}`)
     return { rows: count }
   })
