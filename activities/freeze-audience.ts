@@ -18,7 +18,7 @@ export type FreezeResult =
   /** The segment can't be used; nothing was sent and nothing will be. */
   | { kind: 'refused'; why: string }
 
-type FreezeFacts = Omit<FreezeRequest, 'sql'>
+type FreezeFacts = Omit<FreezeRequest, 'sql' | 'deliveryAt'>
 
 export function createFreezeActivities({
   store,
@@ -37,7 +37,14 @@ export function createFreezeActivities({
     const request = { deliveryId, attempt, variables }
     const frozen = delivery.retry
       ? await freezeRetry(request, delivery.retry)
-      : await warehouse.freeze({ ...request, sql: delivery.segmentSql }, cancellationSignal())
+      : await warehouse.freeze(
+          {
+            ...request,
+            sql: delivery.segmentSql,
+            deliveryAt: delivery.renderedAsOf.toISOString(),
+          },
+          cancellationSignal(),
+        )
     const committed = await store.plans.commit(deliveryId, frozen)
     await warehouse.dropOtherAttempts(deliveryId, committed.attempt)
     return committed

@@ -17,6 +17,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { describeWarehouse } from '../../warehouse/conformance.ts'
 import {
+  deliveryAt,
   userId,
   type TableRow,
   type WarehouseUnderTest,
@@ -56,7 +57,7 @@ describe('the embedded warehouse', () => {
     return file
   }
   const freeze = (sql: string, variables: string[] = [], attempt = 'a1') =>
-    warehouse.freeze({ deliveryId: 'd1', attempt, sql, variables })
+    warehouse.freeze({ deliveryId: 'd1', attempt, sql, variables, deliveryAt })
   const refusal = async (sql: string) => {
     const error: unknown = await warehouse
       .inspectSegment(sql, [])
@@ -196,7 +197,7 @@ describe('the embedded warehouse', () => {
     const stop = new AbortController()
     const sql = `SELECT 'U' || md5(max(a.range * b.range)::VARCHAR) AS user_id FROM range(10000000) a, range(10000000) b`
     const freezing = warehouse.freeze(
-      { deliveryId: 'd1', attempt: 'a1', sql, variables: [] },
+      { deliveryId: 'd1', attempt: 'a1', sql, variables: [], deliveryAt },
       stop.signal,
     )
     const folder = join(dataDir, 'warehouse/plans/d1')
@@ -312,7 +313,7 @@ describe('the embedded warehouse', () => {
   test('names that would leave the data folder are refused', async () => {
     const sql = `SELECT '${userId(1)}' AS user_id`
     await expect(
-      warehouse.freeze({ deliveryId: '../d1', attempt: 'a1', sql, variables: [] }),
+      warehouse.freeze({ deliveryId: '../d1', attempt: 'a1', sql, variables: [], deliveryAt }),
     ).rejects.toThrow(/can't be part of a file name/)
   })
 

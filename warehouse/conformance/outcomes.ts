@@ -154,6 +154,7 @@ export function describeOutcomes(use: Facts): void {
         attempt: 'a1',
         sql,
         variables: ['reason'],
+        deliveryAt: at,
       })
       expect(next.audience.planned).toBe(200)
       expect((await use.readAll(`${deliveryId}-next`, next)).multicast[0]?.variables).toBe(

@@ -20,6 +20,9 @@ export function userId(number: number): string {
   return `U${number.toString(16).padStart(32, '0')}`
 }
 
+/** The instant of every delivery under test. */
+export const deliveryAt = '2026-11-22T10:00:00.000Z'
+
 /** What facts are stated with; the driver is made before the first of them runs. */
 export function factsAbout(made: () => WarehouseUnderTest) {
   let count = 0
@@ -37,7 +40,8 @@ export function factsAbout(made: () => WarehouseUnderTest) {
       const deliveryId = `delivery-${count}`
       await made().loadTable(table, rows)
       const sql = `SELECT * FROM ${table}`
-      const freeze = (attempt: string) => warehouse.freeze({ deliveryId, attempt, sql, variables })
+      const freeze = (attempt: string) =>
+        warehouse.freeze({ deliveryId, attempt, sql, variables, deliveryAt })
       return { deliveryId, sql, table, freeze, plan: await freeze('a1') }
     },
 

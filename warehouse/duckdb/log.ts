@@ -9,7 +9,7 @@ import { partsRelation } from './parts.ts'
 import { readPlan } from './plan.ts'
 import { parquet, text } from './sql-text.ts'
 import { stretchesOf, within, type Stretch } from './stretches.ts'
-import { logColumns } from './tables.ts'
+import { logColumns } from './own-tables.ts'
 
 const idsAtATime = 10_000
 
