@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type Lane } from '../../domain/lane.ts'
 import { emptyAccount, outcomes, type Account, type Outcome } from '../../domain/outcome.ts'
 import { type OutcomeRow } from '../port.ts'
-import { userId, type Facts } from './under-test.ts'
+import { inChunks, userId, type Facts } from './under-test.ts'
 
 /** States them. */
 export function describeOutcomes(use: Facts): void {
@@ -195,8 +195,4 @@ export function describeOutcomes(use: Facts): void {
       )
     })
   })
-}
-
-async function* inChunks(rows: OutcomeRow[]): AsyncGenerator<OutcomeRow[]> {
-  for (let from = 0; from < rows.length; from += 2) yield rows.slice(from, from + 2)
 }
