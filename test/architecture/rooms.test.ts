@@ -31,7 +31,7 @@ const doors: Record<string, Doors> = {
   },
   api: {
     runtime:
-      /^(api|domain|store|warehouse|line|config)\/|^workflows\/(messages|queues)\.ts$|^node:|^@temporalio\/(client|common|proto)$|^(express|zod|pino)$/,
+      /^(api|domain|store|warehouse|line|config)\/|^workflows\/(messages|queues)\.ts$|^node:|^@temporalio\/(client|common|proto)$|^(csv-parse|express|zod|pino)$/,
     types: /^workflows\/|^express-serve-static-core$/,
   },
   cli: { runtime: /^(cli|config)\/|^node:|^(commander|cli-progress|eventsource-parser|undici)$/ },
