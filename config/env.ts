@@ -43,6 +43,8 @@ export interface Settings {
     /** In DuckDB's form: `128MB`. */
     readonly memory: string
   }
+  /** Days that the warehouse keeps plans and parts, and logs; for ever where undefined. */
+  readonly keepDays: { readonly plans: number; readonly logs: number | undefined }
   readonly worker: {
     readonly graceMs: number
     readonly outcomeMergeMs: number
@@ -157,6 +159,7 @@ export function readSettings(env: Environment = process.env): Settings {
       deadlineMs: v.LFM_LINE_DEADLINE_MS,
     },
     warehouse: { kind: v.LFM_WAREHOUSE, memory: v.LFM_WAREHOUSE_MEMORY },
+    keepDays: { plans: v.LFM_KEEP_PLANS_DAYS, logs: v.LFM_KEEP_LOGS_DAYS },
     worker: {
       graceMs: v.LFM_WORKER_GRACE_MS,
       outcomeMergeMs: v.LFM_OUTCOME_MERGE_MS,

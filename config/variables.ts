@@ -11,6 +11,7 @@ const wholeNumber = (from: number, to: number, what: string) => {
 }
 
 const port = () => wholeNumber(0, 65_535, 'a port (0 takes any free one)')
+const days = (from: number) => wholeNumber(from, 36_500, 'a number of days')
 const milliseconds = (from: number, to: number) => wholeNumber(from, to, 'a number of milliseconds')
 
 const url = (protocols: string[], what: string) =>
@@ -68,6 +69,14 @@ export const variables = z.object({
     )
     .prefault('128MB')
     .describe('Memory that DuckDB may use in each process before it spills to disk.'),
+  LFM_KEEP_PLANS_DAYS: days(2)
+    .prefault('30')
+    .describe(
+      'Days after its end that a delivery keeps plan and parts; then it cannot be retried.',
+    ),
+  LFM_KEEP_LOGS_DAYS: days(31)
+    .optional()
+    .describe('Days that rows of delivery_log and click_log are kept; for ever when not set.'),
   LFM_TEMPORAL_CLI: z
     .string()
     .optional()

@@ -93,6 +93,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     mergeEveryMs: config.worker.outcomeMergeMs,
     roundDelaysMs: config.worker.roundDelaysMs,
     graceMs: config.worker.graceMs,
+    keepDays: config.keepDays,
     onFatal: (error) => {
       log.fatal({ err: error }, 'the worker ended by itself')
       end(1)
