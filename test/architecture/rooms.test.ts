@@ -23,7 +23,10 @@ const doors: Record<string, Doors> = {
     types: /^store\//,
   },
   line: { runtime: /^(line|domain)\/|^node:|^@line\/bot-sdk$|^(undici|liquidjs|uuid)$/ },
-  warehouse: { runtime: /^(warehouse|domain)\/|^node:|^@duckdb\/node-api$|^(vitest|fast-check)$/ },
+  warehouse: {
+    runtime:
+      /^(warehouse|domain)\/|^node:|^@duckdb\/node-api$|^@google-cloud\/bigquery$|^google-auth-library$|^(vitest|fast-check)$/,
+  },
   store: { runtime: /^(store|domain)\/|^node:|^(kysely|pg|uuid)$/ },
   worker: {
     runtime:
