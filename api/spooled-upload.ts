@@ -4,10 +4,14 @@ import { open, rm, type FileHandle } from 'node:fs/promises'
 import { type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Readable } from 'node:stream'
 import { Problem } from './problem.ts'
 
 /** How the text of an upload is written, by the names of the Encoding Standard. */
 export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'shift_jis'
+
+/** What is taken of a request. */
+export type UploadRequest = Readable & Pick<IncomingMessage, 'headers'>
 
 /** An upload that is all there. */
 export interface SpooledUpload extends AsyncDisposable {
@@ -21,7 +25,7 @@ export interface SpooledUpload extends AsyncDisposable {
  * @throws Problem too-large past the limit, before the rest is read; list-refused where the body breaks off.
  */
 export async function spoolUpload(
-  request: IncomingMessage,
+  request: UploadRequest,
   limitBytes: number,
 ): Promise<SpooledUpload> {
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes)
@@ -43,7 +47,7 @@ export async function spoolUpload(
 }
 
 async function receive(
-  request: IncomingMessage,
+  request: UploadRequest,
   file: FileHandle,
   limitBytes: number,
 ): Promise<TextEncoding> {

@@ -1,13 +1,12 @@
 // Makes a segment of an uploaded list: its rows into the warehouse, its name and SQL into the store.
 import { randomUUID } from 'node:crypto'
-import { type IncomingMessage } from 'node:http'
 import { type z } from 'zod'
 import { type StoredList } from '../warehouse/port.ts'
 import { type ApiDeps } from './deps.ts'
 import { readList, type ListText } from './list-rows.ts'
 import { Problem } from './problem.ts'
 import { type segmentUpload } from './schemas/segment.ts'
-import { spoolUpload } from './spooled-upload.ts'
+import { spoolUpload, type UploadRequest } from './spooled-upload.ts'
 import { segmentView } from './views.ts'
 
 /** 100 MB hold some three million ids. */
@@ -20,7 +19,7 @@ const defaultLimitBytes = 104_857_600
 export async function uploadSegment(
   deps: Pick<ApiDeps, 'store' | 'warehouse' | 'uploadLimitBytes'>,
   name: string,
-  request: IncomingMessage,
+  request: UploadRequest,
 ): Promise<z.input<typeof segmentUpload>> {
   requireText(request)
   await using upload = await spoolUpload(request, deps.uploadLimitBytes ?? defaultLimitBytes)
@@ -77,7 +76,7 @@ function nobody({ counts }: ListText): Problem {
   )
 }
 
-function requireText({ headers }: IncomingMessage): void {
+function requireText({ headers }: UploadRequest): void {
   const refuse = (what: string) =>
     new Problem(
       'unsupported-media-type',

@@ -1,13 +1,15 @@
 // Uploaded lists over HTTP: what is read of them, what is told of the rest, and what nothing is kept of.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lanes } from '../../domain/lane.ts'
 import { type Warehouse } from '../../warehouse/port.ts'
 import { deliveryAt, userId } from '../../warehouse/conformance/under-test.ts'
 import { createDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts'
 import { segmentUpload } from '../../api/schemas/segment.ts'
+import { uploadSegment } from '../../api/upload-segment.ts'
 import { startApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -208,6 +210,18 @@ describe('a list is refused, and nothing of it is kept,', () => {
     expect(await refused('')).toMatchObject({ status: 422 })
     expect(await before()).toEqual(kept)
     expect(api.logged.filter((line) => line.includes('"level":50'))).toEqual([])
+  })
+
+  test('one whose segment the store does not take', async () => {
+    const folder = join(dataDir, 'warehouse/lists')
+    const kept = await readdir(folder)
+    const request = Object.assign(Readable.from([Buffer.from(`${userId(1)}\n`)]), {
+      headers: { 'content-type': 'text/csv' },
+    })
+    const create = () => Promise.reject(new Error('The store went away.'))
+    const store = { ...api.store, segments: { ...api.store.segments, create } }
+    await expect(uploadSegment({ store, warehouse }, 'x', request)).rejects.toThrow('went away')
+    expect(await readdir(folder)).toEqual(kept)
   })
 
   test('and neither an answer nor the log shows a user id', async () => {

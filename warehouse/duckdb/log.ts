@@ -93,7 +93,7 @@ export async function* recipients(
   const path = layout.log(deliveryId)
   if (!(await filesIn(layout.logs, '.parquet')).includes(path))
     throw new Error(
-      `Delivery ${deliveryId} has no delivery_log yet; it is made when the delivery ends.`,
+      `Delivery ${deliveryId} has no delivery_log; it is made when the delivery ends, and may be removed after LFM_KEEP_LOGS_DAYS.`,
     )
   const connection = await engine.connect()
   try {
