@@ -51,6 +51,8 @@ export function translated(error: unknown, sent: Sent): unknown {
   if (kind === 'Interrupt')
     return new BigQueryError('stopped', 'Job execution was cancelled: User requested cancellation')
   if (kind === 'Parser') {
+    if (message.includes('at end of input'))
+      return refuse(`Syntax error: Unexpected end of script${at}`)
     const near = /at or near "([^]*)"/.exec(message)?.[1]
     return refuse(
       `Syntax error: ${near === undefined ? firstLine(message) : `Unexpected ${JSON.stringify(near)}`}${at}`,

@@ -1,7 +1,15 @@
 // The DuckDB behind the simulator: in memory or in a file, with the macros that GoogleSQL's functions become.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { DuckDBInstance, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api'
+import {
+  BIGINT,
+  DuckDBInstance,
+  DuckDBScalarFunction,
+  VARCHAR,
+  type DuckDBConnection,
+  type DuckDBValue,
+} from '@duckdb/node-api'
+import { farmFingerprint } from './farm-fingerprint.ts'
 import { MACROS } from './macros.ts'
 
 /** An open DuckDB. */
@@ -26,6 +34,7 @@ export async function openEngine(folder: string | undefined, threads: number): P
   })
   const first = await instance.connect()
   await first.run(`SET GLOBAL TimeZone = 'UTC'`)
+  first.registerScalarFunction(fingerprint())
   for (const macro of MACROS) await first.run(macro)
   first.closeSync()
 
@@ -48,6 +57,27 @@ export async function openEngine(folder: string | undefined, threads: number): P
     },
     close: () => instance.closeSync(),
   }
+}
+
+/** The one function that neither DuckDB has nor a macro can be. */
+function fingerprint(): DuckDBScalarFunction {
+  const encoder = new TextEncoder()
+  return DuckDBScalarFunction.create({
+    name: 'bq_farm_fingerprint',
+    returnType: BIGINT,
+    parameterTypes: [VARCHAR],
+    mainFunction(_, input, output) {
+      const texts = input.getColumnVector(0)
+      for (let row = 0; row < input.rowCount; row++) {
+        const given = texts.getItem(row)
+        output.setItem(
+          row,
+          typeof given === 'string' ? farmFingerprint(encoder.encode(given)) : null,
+        )
+      }
+      output.flush()
+    },
+  })
 }
 
 /** Runs a statement and gives its rows; for results of a size that is known to be small. */

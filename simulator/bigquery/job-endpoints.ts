@@ -265,13 +265,24 @@ export function createJobEndpoints(world: World) {
       return { kind: 'bigquery#jobCancelResponse', job: jobResource(live.job, stateOf(live)) }
     },
 
-    /** `GET /jobs`. */
+    /** `GET /jobs`, newest first, by state and time of creation. */
     list(projectId: string, query: URLSearchParams): object {
       const most = Number(query.get('maxResults') ?? 50)
       const from = Number(query.get('pageToken') ?? 0)
-      const found = jobs.list(projectId)
+      const states = query.getAll('stateFilter').flatMap((one) => one.toUpperCase().split(','))
+      const earliest = Number(query.get('minCreationTime') ?? 0)
+      const latest = Number(query.get('maxCreationTime') ?? Infinity)
+      const found = jobs
+        .list(projectId)
+        .filter(
+          (live) =>
+            (states.length === 0 || states.includes(stateOf(live))) &&
+            live.job.createdAt >= earliest &&
+            live.job.createdAt <= latest,
+        )
       return {
         kind: 'bigquery#jobList',
+        etag: String(found.length),
         jobs: found.slice(from, from + most).map((live) => {
           const state = stateOf(live)
           return { ...jobResource(live.job, state), state }

@@ -23,7 +23,7 @@ export function createQuotas(settings: Settings, now: () => number) {
   function countsOf(name: TableName): TableCounts {
     const day = Math.floor(now() / dayMs)
     let tables = byDay.get(day)
-    if (!tables) byDay.set(day, (tables = new Map()))
+    if (!tables) byDay.set(day, (tables = new Map<string, TableCounts>()))
     let counts = tables.get(shown(name))
     if (!counts)
       tables.set(shown(name), (counts = { loads: 0, modifications: 0, metadataUpdates: 0 }))

@@ -5,7 +5,13 @@ import { createReader, type Reader } from './reader.ts'
 import { readPath } from './table-path.ts'
 import { readClauses, readOptions, type TableOptions } from './table-clauses.ts'
 import { placeOf } from './tokens.ts'
-import { createTranslator, type Notes, type Piece, type TranslateContext } from './translate.ts'
+import {
+  createTranslator,
+  type Notes,
+  type Piece,
+  type TranslateContext,
+  type Translator,
+} from './translate.ts'
 import { typeNamed, type Field } from './schema.ts'
 
 /** A statement that was read. */
@@ -59,7 +65,7 @@ function readOne(reader: Reader, context: TranslateContext): Statement {
     case 'SELECT':
     case 'WITH':
     case '(':
-      return { ...empty, pieces: query(reader, translator.sequence) }
+      return { ...empty, pieces: query(reader, translator) }
     case 'CREATE':
       return create(reader, context, empty)
     case 'DROP': {
@@ -128,7 +134,7 @@ function create(reader: Reader, context: TranslateContext, empty: Statement): St
   }
   const from = reader.peek().from
   const translator = createTranslator(reader, context)
-  const pieces = query(reader, translator.sequence)
+  const pieces = query(reader, translator)
   const viewText = reader.sql.slice(from, reader.last()?.to)
   return {
     ...base,
@@ -171,8 +177,8 @@ function change(
   return { ...empty, type: word, opening, target: path, pieces, notes: translator.notes }
 }
 
-function query(reader: Reader, sequence: (...until: string[]) => Piece[]): Piece[] {
-  const pieces = sequence(';')
+function query(reader: Reader, translator: Translator): Piece[] {
+  const pieces = translator.sequence(';')
   if (reader.isAt(')') || reader.isAt(']')) throw reader.unexpected()
   return pieces
 }

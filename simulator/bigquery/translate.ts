@@ -159,7 +159,8 @@ export function createTranslator(
         piece(`CAST(${text(reader.next().text)} AS ${TYPED_LITERALS[token.key] ?? ''})`, token),
       ]
     }
-    const call = calls.at(token)
+    if (reader.last()?.key === 'AS' && RESERVED.has(token.key)) throw reader.unexpected()
+    const call = keywords.has(token.key) ? undefined : calls.at(token)
     if (call) return call
     reader.next()
     if (SET_OPERATIONS.has(token.key)) {

@@ -71,7 +71,7 @@ export async function createWorld(
       run: () => Promise<void>,
     ): Promise<void> {
       const keys = names.flatMap((name) => (name ? [shown(name)] : []))
-      const before = Promise.all(keys.map((key) => waiting.get(key)))
+      const before = Promise.all(keys.map((key) => waiting.get(key) ?? Promise.resolve()))
       const done = before.then(run)
       const settled = done.catch(() => undefined)
       for (const key of keys) waiting.set(key, settled)
