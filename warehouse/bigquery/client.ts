@@ -14,7 +14,10 @@ export interface ConnectionOptions {
   dataset: string
   /** Another endpoint than Google's, without a slash at its end. One on this machine gets no credentials. */
   apiEndpoint?: string | undefined
-  /** Wait before the first repetition of a call that came to nothing; it doubles, up to 30 s. Default 500. */
+  /**
+   * Wait before the first repetition of a call that came to nothing; it doubles, up to 30 s. Default 500.
+   * A fifth of it is the wait before the first look at a job.
+   */
   patienceMs?: number
 }
 
@@ -79,13 +82,10 @@ export function connect(options: ConnectionOptions) {
         }
       : { uri: `/${path}`, qs: query, ...(body !== undefined && { json: body }) }
     return new Promise((resolve, reject) => {
-      client.request(
-        { method, ...request },
-        ((error: unknown, answer: unknown) => {
-          if (error) reject(failureOf(error))
-          else resolve(answer)
-        }) as Parameters<typeof client.request>[1],
-      )
+      client.request({ method, ...request }, ((error: unknown, answer: unknown) => {
+        if (error) reject(failureOf(error))
+        else resolve(answer)
+      }) as Parameters<typeof client.request>[1])
     })
   }
 

@@ -12,7 +12,7 @@ import { expiring, laneClauses, planRelation, type Plans } from './plan.ts'
 import { asNumber } from './rows.ts'
 import { outcomesShape } from './schemas.ts'
 import { name } from './sql-text.ts'
-import { keptMs, type Tables } from './tables.ts'
+import { type Tables } from './tables.ts'
 import { variablesJson } from './variables.ts'
 
 /** What a freeze works with. */
@@ -131,7 +131,7 @@ async function makePlan(
       steps.make(
         lane,
         numbered(lane, steps.named('people'), steps.named('placed')),
-        laneClauses(lane, sizes[lane]),
+        laneClauses(lane, sizes[lane], deps.tables.keepDays),
       ),
     ),
   )
@@ -140,7 +140,7 @@ async function makePlan(
     throw new Error(
       `The plan of delivery ${deliveryId} is wrong: ${planned} recipients, ${measured.recipients} rows, ${measured.distinct} distinct ids. This is a defect; nothing was sent.`,
     )
-  await deps.tables.ensure(outcomesTable(deliveryId), outcomesShape, keptMs)
+  await deps.tables.ensure(outcomesTable(deliveryId), outcomesShape, true)
   await deps.tables.keep(steps.table('segment'))
   return { attempt, lanes: measured.lanes, audience, digest: measured.digest }
 }
@@ -184,24 +184,30 @@ async function measure({ connection }: FreezeDeps, steps: Steps, sizes: Sizes) {
   })
   const [totals = []] = await steps.read(
     'count-again',
-    `SELECT COUNT(*), COUNT(DISTINCT user_id),
-       BIT_XOR(FARM_FINGERPRINT(CONCAT(lane, '/', CAST(request_no AS STRING), '/', CAST(ordinal AS STRING), '/', user_id, '/', variables)))
-     FROM ${plan}`,
+    `SELECT COUNT(*), COUNT(DISTINCT user_id) FROM ${plan}`,
   )
   const batches = await steps.read(
     'count-batches',
-    `SELECT lane, DIV(request_no, IF(lane = 'push', ${requestsPerBatch.push}, ${requestsPerBatch.multicast})) AS batch_no, COUNT(*)
-     FROM ${plan} GROUP BY lane, batch_no ORDER BY lane, batch_no`,
+    `SELECT lane, batch_no, COUNT(*), TO_HEX(SHA256(STRING_AGG(line, ',' ORDER BY request_no, ordinal)))
+     FROM (
+       SELECT lane, request_no, ordinal,
+         DIV(request_no, IF(lane = 'push', ${requestsPerBatch.push}, ${requestsPerBatch.multicast})) AS batch_no,
+         CONCAT(CAST(request_no AS STRING), '/', CAST(ordinal AS STRING), '/', user_id, '/', variables) AS line
+       FROM ${plan})
+     GROUP BY lane, batch_no ORDER BY lane, batch_no`,
   )
   const lanePlans: Record<Lane, LanePlan> = {
     multicast: laneOf('multicast', batches, sizes.multicast.requests),
     push: laneOf('push', batches, sizes.push.requests),
   }
-  const recipients = asNumber(totals[0])
   const digest = createHash('sha256')
-    .update(`${recipients}/${totals[2] ?? ''}`)
-    .digest('hex')
-  return { recipients, distinct: asNumber(totals[1]), lanes: lanePlans, digest }
+  for (const batch of batches) digest.update(`${batch.join('/')}\n`)
+  return {
+    recipients: asNumber(totals[0]),
+    distinct: asNumber(totals[1]),
+    lanes: lanePlans,
+    digest: digest.digest('hex'),
+  }
 }
 
 function laneOf(lane: Lane, batches: (string | null)[][], requests: number): LanePlan {

@@ -61,11 +61,11 @@ export type Jobs = ReturnType<typeof createJobs>
 
 /** Ids of one step that are used up before it is given up; each but the last is known to have failed. */
 const idsOfAStep = 6
-const firstLookMs = 100
 const longestLookMs = 2_000
 
 export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOptions) {
   const { location, dataset, project } = connection
+  const firstLookMs = connection.patienceMs / 5
 
   /**
    * Runs the job to its end. A new id is taken only when the one before is known to have failed for a passing reason.

@@ -4,7 +4,7 @@ import { type Connection } from './client.ts'
 import { type Jobs } from './jobs.ts'
 import { digestOf, workingPrefix } from './names.ts'
 import { name } from './sql-text.ts'
-import { keptMs, type Tables } from './tables.ts'
+import { type Tables } from './tables.ts'
 
 interface ListDeps {
   connection: Connection
@@ -66,7 +66,7 @@ async function write(
     })),
   ]
   const isLoaded = async () => ((await tables.find(loaded))?.rows ?? 0) === lines.length
-  await tables.ensure(loaded, { fields }, keptMs)
+  await tables.ensure(loaded, { fields }, true)
   if (lines.length > 0 && !(await isLoaded()))
     await jobs.run({
       id: ['list-lines', digest],

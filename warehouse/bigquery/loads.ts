@@ -6,7 +6,7 @@ import { failureOf } from './failures.ts'
 import { type Jobs } from './jobs.ts'
 import { digestOf, outcomesTable } from './names.ts'
 import { outcomesShape } from './schemas.ts'
-import { keptMs, type Tables } from './tables.ts'
+import { type Tables } from './tables.ts'
 
 /** A part as lines of JSON. */
 export interface PartLines {
@@ -79,7 +79,7 @@ export function createLoads({
     group: readonly PartLines[],
   ): Promise<void> {
     const table = outcomesTable(deliveryId)
-    await tables.ensureOnce(table, outcomesShape, keptMs)
+    await tables.ensureOnce(table, outcomesShape, true)
     const wanted = {
       id: [deliveryId, 'load', digestOf(...group.map(({ digest }) => digest))],
       step: 'load',

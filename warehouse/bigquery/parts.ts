@@ -7,7 +7,7 @@ import { type Loads } from './loads.ts'
 import { digestOf, outcomesTable, workingTable } from './names.ts'
 import { outcomesShape } from './schemas.ts'
 import { text } from './sql-text.ts'
-import { keptMs, type Tables } from './tables.ts'
+import { type Tables } from './tables.ts'
 
 export interface PartDeps {
   connection: Connection
@@ -82,7 +82,7 @@ export async function writeUnsent(
   const requests = ranges.reduce((sum, range) => sum + range.toRequest - range.fromRequest, 0)
   if (requests === 0) return
   const table = outcomesTable(deliveryId)
-  await tables.ensureOnce(table, outcomesShape, keptMs)
+  await tables.ensureOnce(table, outcomesShape, true)
   const digest = digestOf(nameOf(part), attempt, JSON.stringify(ranges), JSON.stringify(facts))
   const values: Readonly<Record<string, string>> = {
     part: text(nameOf(part)),

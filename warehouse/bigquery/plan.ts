@@ -27,11 +27,15 @@ export function partitionSize(lane: Lane, requests: number): number {
 }
 
 /** The clauses of a CREATE TABLE that make a lane's table out of the rows of its SELECT. */
-export function laneClauses(lane: Lane, size: { requests: number; recipients: number }): string {
+export function laneClauses(
+  lane: Lane,
+  size: { requests: number; recipients: number },
+  keepDays: number,
+): string {
   const interval = partitionSize(lane, size.requests)
   const end = Math.max(1, Math.ceil(size.requests / interval)) * interval
   return `PARTITION BY RANGE_BUCKET(request_no, GENERATE_ARRAY(0, ${end}, ${interval}))
-    OPTIONS (${expiring(30)}, labels = [('app', 'lfm'), ('requests', ${text(String(size.requests))}), ('recipients', ${text(String(size.recipients))})])`
+    OPTIONS (${expiring(keepDays)}, labels = [('app', 'lfm'), ('requests', ${text(String(size.requests))}), ('recipients', ${text(String(size.recipients))})])`
 }
 
 /** An entry of OPTIONS: the table's end, so many days from now. */

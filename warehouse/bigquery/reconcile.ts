@@ -8,7 +8,6 @@ import { partsRelation } from './parts.ts'
 import { planRelation } from './plan.ts'
 import { asNumber } from './rows.ts'
 import { outcomesShape } from './schemas.ts'
-import { keptMs } from './tables.ts'
 
 const requestsShown = 1000
 
@@ -26,7 +25,7 @@ export async function reconcile(
   if (!plan) throw new Error(`Delivery ${deliveryId} has no plan of attempt ${attempt} to compare.`)
   await loads.settle(deliveryId)
   // Where somebody removed the table everything is missing, and is made again from the ledger.
-  await tables.ensure(outcomesTable(deliveryId), outcomesShape, keptMs)
+  await tables.ensure(outcomesTable(deliveryId), outcomesShape, true)
   const state = await tables.find(outcomesTable(deliveryId))
   const key = digestOf(attempt, `${state?.createdAt}/${state?.modifiedAt}/${state?.rows}`)
   const ask = (step: string, query: string) =>

@@ -27,28 +27,28 @@ function fields(
   }))
 }
 
+const outcomeColumns = {
+  part: 'STRING',
+  version: 'STRING',
+  load_id: 'STRING',
+  lane: 'STRING',
+  request_no: 'INTEGER',
+  from_ordinal: 'INTEGER',
+  to_ordinal: 'INTEGER',
+  outcome: 'STRING',
+  line_request_id: 'STRING',
+  retry_key: 'STRING',
+  outcome_at: 'TIMESTAMP',
+  reason: 'STRING',
+} as const
+
 /**
  * Outcomes of one delivery as they were loaded. Of each part only the rows with its greatest version count; a load that
  * came twice under two ids is then no doubling.
  */
 export const outcomesShape: TableShape = {
-  fields: fields(
-    {
-      part: 'STRING',
-      version: 'STRING',
-      load_id: 'STRING',
-      lane: 'STRING',
-      request_no: 'INTEGER',
-      from_ordinal: 'INTEGER',
-      to_ordinal: 'INTEGER',
-      outcome: 'STRING',
-      line_request_id: 'STRING',
-      retry_key: 'STRING',
-      outcome_at: 'TIMESTAMP',
-      reason: 'STRING',
-    },
-    ['line_request_id', 'retry_key', 'reason'],
-  ),
+  // All may be NULL: a query that appends yields columns that may, and BigQuery refuses those for REQUIRED ones.
+  fields: fields(outcomeColumns, Object.keys(outcomeColumns)),
 }
 
 /** One row a recipient of every delivery that has ended. */

@@ -29,12 +29,11 @@ interface TableAnswer {
 
 const dayMs = 24 * 60 * 60 * 1000
 
-/** How long what a delivery needs outlives its last use. */
-export const keptMs = 30 * dayMs
-
 export type Tables = ReturnType<typeof createTables>
 
-export function createTables(connection: Connection) {
+/** @param keepDays how long what a delivery needs outlives its last use. */
+export function createTables(connection: Connection, keepDays: number) {
+  const keptMs = keepDays * dayMs
   const { call, tables: path, reference } = connection
   const keptUntil = new Map<string, number>()
   const ensured = new Set<string>()
@@ -59,13 +58,13 @@ export function createTables(connection: Connection) {
     }
   }
 
-  /** Makes an empty table, unless it is there. */
-  async function ensure(table: string, shape: TableShape, keepMs?: number): Promise<void> {
+  /** Makes an empty table, unless it is there; one that is kept for a delivery ends with it. */
+  async function ensure(table: string, shape: TableShape, isKept = false): Promise<void> {
     const body = {
       tableReference: reference(table),
       schema: { fields: shape.fields },
       labels: { app: 'lfm' },
-      ...(keepMs !== undefined && { expirationTime: String(Date.now() + keepMs) }),
+      ...(isKept && { expirationTime: String(Date.now() + keptMs) }),
       ...(shape.day && { timePartitioning: { type: 'DAY', field: shape.day } }),
       ...(shape.clustering && { clustering: { fields: shape.clustering } }),
     }
@@ -78,18 +77,19 @@ export function createTables(connection: Connection) {
 
   return {
     find,
+    keepDays,
 
     ensure,
 
     /** The same, asked of BigQuery once in the life of this process. */
-    async ensureOnce(table: string, shape: TableShape, keepMs?: number): Promise<void> {
+    async ensureOnce(table: string, shape: TableShape, isKept: boolean): Promise<void> {
       if (ensured.has(table)) return
-      await ensure(table, shape, keepMs)
+      await ensure(table, shape, isKept)
       ensured.add(table)
     },
 
     /**
-     * Moves a table's end to 30 days from now, at most once a day for each: a delivery that goes on keeps its tables,
+     * Moves a table's end to as many days from now as it is kept, at most once a day for each: a delivery that goes on keeps its tables,
      * and one that has ended leaves them behind that long.
      */
     async keep(table: string): Promise<void> {

@@ -66,13 +66,13 @@ const letters: Readonly<Record<number, string>> = { 8: 'b', 9: 't', 10: 'n', 12:
 
 function textJson(value: string): string {
   // TO_JSON_STRING writes the code of a control character in lower-case hex and escapes U+2028 and U+2029 as well
-  // (googlesql, json_util.cc); where a text has one, each is written here, without a backslash in a literal.
-  const backslash = 'CHR(92)'
-  let escaped = `REPLACE(REPLACE(${value}, ${backslash}, CONCAT(${backslash}, ${backslash})), '"', CONCAT(${backslash}, '"'))`
+  // (googlesql, json_util.cc); a text that has one of them is escaped here instead.
+  let escaped = `REPLACE(REPLACE(${value}, ${text('\\')}, ${text('\\\\')}), '"', ${text('\\"')})`
   for (let code = 1; code < 32; code++) {
-    const sign = letters[code] ?? `u${code.toString(16).toUpperCase().padStart(4, '0')}`
-    escaped = `REPLACE(${escaped}, CHR(${code}), CONCAT(${backslash}, '${sign}'))`
+    const hex = code.toString(16).padStart(4, '0')
+    const sign = letters[code] ?? `u${hex.toUpperCase()}`
+    escaped = `REPLACE(${escaped}, '\\u${hex}', ${text(`\\${sign}`)})`
   }
-  const special = `CONCAT('[[:cntrl:]', CHR(8232), CHR(8233), ']')`
+  const special = `'[[:cntrl:]\\u2028\\u2029]'`
   return `IF(REGEXP_CONTAINS(${value}, ${special}), CONCAT('"', ${escaped}, '"'), TO_JSON_STRING(${value}))`
 }

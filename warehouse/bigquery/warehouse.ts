@@ -21,6 +21,8 @@ import { createTables } from './tables.ts'
 export interface BigQueryWarehouseOptions extends ConnectionOptions {
   /** Most bytes that one query may be billed for; a segment over it is refused. */
   maximumBytesBilled: number
+  /** Days after the last use of a delivery's tables that they expire. Default 30. */
+  keepDays?: number
   /** Default `list`. */
   readBy?: ReadBy
   /** Told of what each job of a delivery took. */
@@ -29,10 +31,10 @@ export interface BigQueryWarehouseOptions extends ConnectionOptions {
 
 /** Opens the warehouse; nothing is called before the first use. Any number of processes may have it open. */
 export function createBigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse {
-  const { maximumBytesBilled, readBy = 'list', onUsage } = options
+  const { maximumBytesBilled, readBy = 'list', keepDays = 30, onUsage } = options
   const connection = connect(options)
   const jobs = createJobs({ connection, maximumBytesBilled, onUsage })
-  const tables = createTables(connection)
+  const tables = createTables(connection, keepDays)
   const plans = createPlans(tables)
   const loads = createLoads({ connection, jobs, tables })
   const reader = createReader({ connection, jobs, plans, readBy })
