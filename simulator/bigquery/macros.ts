@@ -3,6 +3,8 @@
 const scalar = (name: string, ...bodies: string[]) =>
   `CREATE OR REPLACE MACRO ${name}${bodies.join(', ')}`
 
+// JSON codes that have a letter among their hex digits.
+const LOWER_CODES = '000b 000e 000f 001a 001b 001c 001d 001e 001f'.split(' ')
 const float = (x: string) => `regexp_replace(CAST(${x} AS VARCHAR), '\\.0$', '')`
 const zoned = (x: string, mark: string) =>
   `replace(regexp_replace(CAST(${x} AS VARCHAR), '\\+00$', ''), ' ', 'T') || '${mark}'`
@@ -107,14 +109,25 @@ export const MACROS: readonly string[] = [
       ELSE error('Bad int64 value: ' || CAST(x AS VARCHAR)) END`,
   ),
   scalar(
+    'bq_try_int',
+    `(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN TRY_CAST(round(TRY_CAST(x AS DOUBLE)) AS BIGINT)
+      WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match(CAST(x AS VARCHAR), '\\s*[+-]?[0-9]+\\s*') THEN TRY_CAST(x AS BIGINT) END`,
+  ),
+  scalar(
     'bq_json_number',
-    `(s) AS CASE WHEN TRY_CAST(s AS HUGEINT) BETWEEN -9007199254740992 AND 9007199254740992 THEN s ELSE '"' || s || '"' END`,
+    `(s) AS CASE WHEN regexp_full_match(s, '-?[0-9]+') AND TRY_CAST(s AS HUGEINT) BETWEEN -9007199254740992 AND 9007199254740992 THEN s ELSE '"' || s || '"' END`,
+  ),
+  // Codes in lower-case hex and the two line separators escaped, which DuckDB does otherwise.
+  scalar(
+    'bq_json_text',
+    `(s) AS CASE WHEN NOT regexp_matches(s, '[\\x0b\\x0e\\x0f\\x1a-\\x1f\\x{2028}\\x{2029}]') THEN CAST(to_json(s) AS VARCHAR)
+      ELSE ${LOWER_CODES.reduce((sql, code) => `replace(${sql}, '\\u${code.toUpperCase()}', '\\u${code}')`, `replace(replace(CAST(to_json(s) AS VARCHAR), chr(8232), '\\u2028'), chr(8233), '\\u2029')`)} END`,
   ),
   // The formats of BigQuery's page "JSON functions", part "JSON encodings".
   scalar(
     'bq_to_json_string',
     `(x) AS CASE WHEN x IS NULL THEN 'null'
-      WHEN typeof(x) IN ('VARCHAR', 'UUID', 'DATE', 'TIME') THEN CAST(to_json(CAST(x AS VARCHAR)) AS VARCHAR)
+      WHEN typeof(x) IN ('VARCHAR', 'UUID', 'DATE', 'TIME') THEN bq_json_text(CAST(x AS VARCHAR))
       WHEN typeof(x) = 'BOOLEAN' THEN CAST(x AS VARCHAR)
       WHEN typeof(x) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT') THEN bq_json_number(CAST(x AS VARCHAR))
       WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN CASE CAST(x AS VARCHAR) WHEN 'nan' THEN '"NaN"' WHEN 'inf' THEN '"Infinity"' WHEN '-inf' THEN '"-Infinity"' ELSE ${float('x')} END

@@ -1,4 +1,5 @@
 // Walks over the tokens of one statement.
+import { RESERVED } from './functions.ts'
 import { syntaxError, tokenize, type Token } from './tokens.ts'
 import { type BigQueryError } from './errors.ts'
 
@@ -60,6 +61,7 @@ function describe(token: Token): string {
     case 'end':
       return 'end of script'
     case 'word':
+      return RESERVED.has(token.key) ? `keyword ${token.key}` : `identifier "${token.text}"`
     case 'name':
       return `identifier "${token.text}"`
     case 'string':

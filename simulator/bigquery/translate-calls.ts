@@ -126,11 +126,10 @@ export function createCalls(reader: Reader, context: TranslateContext, translato
     const target = type()
     if (reader.isAt('FORMAT')) throw unsupported('CAST … FORMAT', here())
     reader.expect(')')
-    const own = { VARCHAR: 'bq_to_string(', BIGINT: 'bq_to_int(' }[target]
-    const inner: Piece[] = own
-      ? [{ sql: own, from }, ...value, { sql: ')' }]
-      : [{ sql: 'CAST(', from }, ...value, { sql: ` AS ${target})` }]
-    return isSafe ? [{ sql: 'TRY(' }, ...inner, { sql: ')' }] : inner
+    if (target === 'VARCHAR') return [{ sql: 'bq_to_string(', from }, ...value, { sql: ')' }]
+    if (target === 'BIGINT')
+      return [{ sql: isSafe ? 'bq_try_int(' : 'bq_to_int(', from }, ...value, { sql: ')' }]
+    return [{ sql: isSafe ? 'TRY_CAST(' : 'CAST(', from }, ...value, { sql: ` AS ${target})` }]
   }
 
   function type(): string {

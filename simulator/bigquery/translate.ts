@@ -85,7 +85,8 @@ export function createTranslator(
         until.includes(token.key)
       )
         return pieces
-      if (token.key === ';') throw reader.unexpected()
+      if (token.key === ';' || (isAlias(pieces) && RESERVED.has(token.key)))
+        throw reader.unexpected()
       if (token.key === 'WITH' && pieces.length === 0) pieces.push(...withQueries())
       else if (token.key === 'SELECT') {
         clause = 'select'
@@ -101,6 +102,8 @@ export function createTranslator(
       }
     }
   }
+
+  const isAlias = (pieces: Piece[]) => pieces.length > 0 && reader.last()?.key === 'AS'
 
   const isStarExcept = () => reader.last()?.key === '*' && reader.peek(1).key === '('
 
@@ -159,7 +162,6 @@ export function createTranslator(
         piece(`CAST(${text(reader.next().text)} AS ${TYPED_LITERALS[token.key] ?? ''})`, token),
       ]
     }
-    if (reader.last()?.key === 'AS' && RESERVED.has(token.key)) throw reader.unexpected()
     const call = keywords.has(token.key) ? undefined : calls.at(token)
     if (call) return call
     reader.next()
