@@ -7,7 +7,7 @@ const LIST = 'datasets/shop/tables/plan'
 async function openPlan(settings = {}): Promise<OpenBigQuery> {
   const bigquery = await openBigQuery({ settings })
   await bigquery.run(
-    'CREATE TABLE shop.plan PARTITION BY RANGE_BUCKET(no, GENERATE_ARRAY(0, 1000, 100)) AS SELECT x AS no FROM UNNEST(GENERATE_ARRAY(0, 999)) AS x',
+    'CREATE TABLE shop.plan PARTITION BY RANGE_BUCKET(n, GENERATE_ARRAY(0, 1000, 100)) AS SELECT x AS n FROM UNNEST(GENERATE_ARRAY(0, 999)) AS x',
   )
   return bigquery
 }
@@ -76,7 +76,7 @@ test('a token and a start together are refused', async () => {
 
 test('a query gives its rows in the order that it asks for', async () => {
   await using bigquery = await openPlan()
-  const rows = await bigquery.values('SELECT no FROM shop.plan ORDER BY no DESC LIMIT 3')
+  const rows = await bigquery.values('SELECT n FROM shop.plan ORDER BY n DESC LIMIT 3')
   expect(rows).toEqual([['999'], ['998'], ['997']])
 })
 
