@@ -29,9 +29,6 @@ interface Counts {
   longestMs: number
 }
 
-/** The record of calls. */
-export type Calls = ReturnType<typeof createCalls>
-
 /** Makes an empty record. */
 export function createCalls(now: () => number) {
   let ring: Call[] = []

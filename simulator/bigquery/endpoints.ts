@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { rm } from 'node:fs/promises'
 import { readJson, readMultipart } from './bodies.ts'
 import { type Call } from './calls.ts'
+import { createDatasetEndpoints } from './datasets.ts'
 import { BigQueryError, errorBody } from './errors.ts'
 import { type Fault } from './faults.ts'
 import { createJobEndpoints, type JobFaults } from './job-endpoints.ts'
@@ -25,6 +26,7 @@ const json = (value: object, status = 200): Answer => ({ status, text: JSON.stri
 /** Makes the handler of BigQuery's addresses. */
 export function createEndpoints(world: World) {
   const jobs = createJobEndpoints(world)
+  const datasets = createDatasetEndpoints(world)
   const tables = createTableEndpoints(world)
   const resumables = createResumables(world.uploadFile)
 
@@ -160,15 +162,15 @@ export function createEndpoints(world: World) {
       case 'jobs.list':
         return json(jobs.list(projectId, query))
       case 'datasets.list':
-        return json(tables.listDatasets(projectId))
+        return json(datasets.list(projectId))
       case 'datasets.get':
-        return json(tables.getDataset(projectId, datasetId))
+        return json(datasets.get(projectId, datasetId))
       case 'datasets.insert':
-        return json(await tables.insertDataset(projectId, body.value))
+        return json(await datasets.insert(projectId, body.value))
       case 'datasets.patch':
-        return json(await tables.patchDataset(projectId, datasetId, body.value))
+        return json(await datasets.patch(projectId, datasetId, body.value))
       case 'datasets.delete':
-        await tables.deleteDataset(projectId, datasetId, query)
+        await datasets.delete(projectId, datasetId, query)
         return { status: 204, text: '' }
       case 'tables.list':
         return json(tables.list(projectId, datasetId, query))

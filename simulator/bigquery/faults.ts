@@ -69,9 +69,6 @@ export interface FaultCall {
   table: string
 }
 
-/** The rules. */
-export type Faults = ReturnType<typeof createFaults>
-
 /** Makes an empty set of rules. */
 export function createFaults() {
   const rules = new Map<string, { fault: Fault; random: () => number }>()

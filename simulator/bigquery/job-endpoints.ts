@@ -13,7 +13,7 @@ import { runLoad } from './load-job.ts'
 import { readParameters } from './parameters.ts'
 import { planQuery, type Plan } from './plan.ts'
 import { dryRun, runQuery } from './query-job.ts'
-import { pageOf, readPageRequest } from './rows.ts'
+import { resultsOf, waitFor } from './results.ts'
 import { type World } from './world.ts'
 
 /** A job's faults, decided when it is made. */
@@ -216,8 +216,8 @@ export function createJobEndpoints(world: World) {
     /** `GET /queries/{id}`: a look that waits, then rows. */
     async results(projectId: string, jobId: string, query: URLSearchParams): Promise<string> {
       const live = jobs.get(projectId, query.get('location') ?? undefined, jobId)
-      const isDone = (await waited(live, query.get('timeoutMs') ?? '10000')) === 'DONE'
-      return resultsOf(live, isDone, query, 'bigquery#getQueryResultsResponse')
+      const isDone = (await waitFor(live, query.get('timeoutMs') ?? '10000')) === 'DONE'
+      return resultsOf(world, live, isDone, query, 'bigquery#getQueryResultsResponse')
     },
 
     /** `POST /queries`: a job and its first rows in one call. */
@@ -243,14 +243,14 @@ export function createJobEndpoints(world: World) {
         raw,
         faults,
       )
-      const isDone = (await waited(live, String(given.timeoutMs ?? 10_000))) === 'DONE'
+      const isDone = (await waitFor(live, String(given.timeoutMs ?? 10_000))) === 'DONE'
       const query = new URLSearchParams()
       if (given.maxResults !== undefined) query.set('maxResults', String(given.maxResults))
       if (given.formatOptions?.useInt64Timestamp)
         query.set('formatOptions.useInt64Timestamp', 'true')
       if (given.formatOptions?.timestampOutputFormat)
         query.set('formatOptions.timestampOutputFormat', given.formatOptions.timestampOutputFormat)
-      return resultsOf(live, isDone, query, 'bigquery#queryResponse')
+      return resultsOf(world, live, isDone, query, 'bigquery#queryResponse')
     },
 
     /** `POST /jobs/{id}/cancel`: asks for the end; a job that has done its work stays done. */
@@ -290,57 +290,5 @@ export function createJobEndpoints(world: World) {
         ...(from + most < found.length ? { nextPageToken: String(from + most) } : {}),
       }
     },
-  }
-
-  async function waited(live: LiveJob, timeoutMs: string): Promise<'PENDING' | 'RUNNING' | 'DONE'> {
-    const seen = look(live)
-    if (seen !== 'RUNNING' || live.job.runningPolls > 0 || live.job.endedAt !== undefined)
-      return seen
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.min(Number(timeoutMs) || 0, 200_000))
-    })
-    await Promise.race([live.ended, late])
-    clearTimeout(timer)
-    return stateOf(live)
-  }
-
-  async function resultsOf(
-    live: LiveJob,
-    isDone: boolean,
-    query: URLSearchParams,
-    kind: string,
-  ): Promise<string> {
-    const { job } = live
-    const jobReference = { projectId: job.projectId, jobId: job.jobId, location: job.location }
-    if (!isDone) return JSON.stringify({ kind, jobReference, jobComplete: false })
-    if (job.errorResult) throw BigQueryError.of(job.errorResult)
-    const statistics = (job.statistics.query ?? {}) as Record<string, unknown>
-    const head = {
-      kind,
-      jobReference,
-      jobComplete: true,
-      cacheHit: false,
-      totalBytesProcessed: String(job.totalBytesProcessed ?? 0),
-      ...(statistics.numDmlAffectedRows === undefined
-        ? {}
-        : { numDmlAffectedRows: statistics.numDmlAffectedRows }),
-    }
-    if (!job.schema || !job.destination)
-      return JSON.stringify({ ...head, totalRows: '0', schema: { fields: [] } })
-    const table = catalog.find(job.destination)
-    if (!table)
-      throw new BigQueryError(
-        'notFound',
-        `Not found: Table ${job.destination.projectId}:${job.destination.datasetId}.${job.destination.tableId}`,
-      )
-    const page = await pageOf(world, table, { ...readPageRequest(query), isResult: true })
-    const rest = JSON.stringify({
-      ...head,
-      schema: { fields: job.schema },
-      totalRows: String(table.rows),
-      ...(page.pageToken === undefined ? {} : { pageToken: page.pageToken }),
-    })
-    return page.rows === '' ? rest : `${rest.slice(0, -1)},"rows":[${page.rows}]}`
   }
 }

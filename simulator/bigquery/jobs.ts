@@ -41,9 +41,6 @@ export interface LiveJob {
   ended: Promise<void>
 }
 
-/** All jobs. */
-export type Jobs = ReturnType<typeof createJobs>
-
 /** Makes an empty register. */
 export function createJobs() {
   const all = new Map<string, LiveJob>()

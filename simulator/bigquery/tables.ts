@@ -1,25 +1,14 @@
-// Answers the calls about datasets and tables.
+// Answers the calls about tables.
 import { z } from 'zod'
 import { layoutShape, read, readLayout } from './configurations.ts'
 import { physical, shown, type Dataset, type Table, type TableName } from './catalog.ts'
+import { change, labels, optional, whole, withoutNulls } from './patches.ts'
+import { tableResource } from './resources.ts'
 import { BigQueryError } from './errors.ts'
-import { canonical } from './jobs.ts'
 import { checkPartitioning } from './partitions.ts'
 import { planQuery } from './plan.ts'
 import { duckType, quoted, readFields } from './schema.ts'
 import { type World } from './world.ts'
-
-const whole = z.union([z.string().regex(/^\d+$/), z.number()]).transform(Number)
-const labels = z.record(z.string(), z.string().nullable())
-
-const datasetShape = z.object({
-  datasetReference: z.object({ datasetId: z.string().regex(/^[A-Za-z0-9_]{1,1024}$/) }).optional(),
-  location: z.string().optional(),
-  labels: labels.optional(),
-  description: z.string().nullable().optional(),
-  friendlyName: z.string().nullable().optional(),
-  defaultTableExpirationMs: whole.nullable().optional(),
-})
 
 const tableShape = layoutShape.extend({
   tableReference: z.object({ tableId: z.string().min(1).max(1024) }).optional(),
@@ -31,7 +20,7 @@ const tableShape = layoutShape.extend({
   view: z.object({ query: z.string(), useLegacySql: z.boolean().optional() }).optional(),
 })
 
-/** Makes the endpoints of datasets and tables. */
+/** Makes the endpoints of tables. */
 export function createTableEndpoints(world: World) {
   const { catalog, engine, now, settings, quotas } = world
 
@@ -49,59 +38,6 @@ export function createTableEndpoints(world: World) {
 
   return {
     table,
-
-    listDatasets: (projectId: string): object => ({
-      kind: 'bigquery#datasetList',
-      datasets: catalog.datasets(projectId).map((dataset) => datasetResource(dataset)),
-    }),
-    getDataset: (projectId: string, datasetId: string): object =>
-      datasetResource(catalog.dataset(projectId, datasetId)),
-    async insertDataset(projectId: string, body: unknown): Promise<object> {
-      const given = read(datasetShape, body)
-      const datasetId = given.datasetReference?.datasetId
-      if (datasetId === undefined)
-        throw new BigQueryError('required', 'Required parameter is missing: datasetId')
-      if (catalog.findDataset(projectId, datasetId))
-        throw new BigQueryError('duplicate', `Already Exists: Dataset ${projectId}:${datasetId}`)
-      const dataset: Dataset = {
-        projectId,
-        datasetId,
-        location: canonical(given.location ?? settings.defaultLocation),
-        labels: withoutNulls(given.labels ?? {}),
-        createdAt: now(),
-        modifiedAt: now(),
-        ...optional('description', given.description),
-        ...optional('friendlyName', given.friendlyName),
-        ...optional('defaultTableExpirationMs', given.defaultTableExpirationMs),
-      }
-      await catalog.putDataset(dataset)
-      return datasetResource(dataset)
-    },
-    async patchDataset(projectId: string, datasetId: string, body: unknown): Promise<object> {
-      const given = read(datasetShape, body)
-      const dataset: Dataset = { ...catalog.dataset(projectId, datasetId), modifiedAt: now() }
-      if (given.labels) dataset.labels = withoutNulls({ ...dataset.labels, ...given.labels })
-      change(dataset, 'description', given.description)
-      change(dataset, 'friendlyName', given.friendlyName)
-      change(dataset, 'defaultTableExpirationMs', given.defaultTableExpirationMs)
-      await catalog.putDataset(dataset)
-      return datasetResource(dataset)
-    },
-    async deleteDataset(
-      projectId: string,
-      datasetId: string,
-      query: URLSearchParams,
-    ): Promise<void> {
-      catalog.dataset(projectId, datasetId)
-      if (query.get('deleteContents') !== 'true' && catalog.tables(projectId, datasetId).length > 0)
-        throw new BigQueryError(
-          'invalid',
-          `Dataset ${projectId}:${datasetId} is still in use`,
-          undefined,
-          400,
-        )
-      await catalog.dropDataset(projectId, datasetId)
-    },
 
     list(projectId: string, datasetId: string, query: URLSearchParams): object {
       catalog.dataset(projectId, datasetId)
@@ -264,97 +200,5 @@ export function createTableEndpoints(world: World) {
         'invalid',
         'Invalid value for expirationTime: the time is in the past',
       )
-  }
-}
-
-function withoutNulls(given: Record<string, string | null>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== null),
-  )
-}
-
-function optional<K extends string, V>(key: K, value: V | null | undefined): Partial<Record<K, V>> {
-  return value === null || value === undefined ? {} : ({ [key]: value } as Record<K, V>)
-}
-
-function change<T extends object, K extends keyof T>(
-  target: T,
-  key: K,
-  value: T[K] | null | undefined,
-) {
-  if (value === null) delete target[key]
-  else if (value !== undefined) target[key] = value
-}
-
-function datasetResource(dataset: Dataset) {
-  const {
-    projectId,
-    datasetId,
-    location,
-    labels: marks,
-    description,
-    friendlyName,
-    defaultTableExpirationMs,
-  } = dataset
-  return {
-    kind: 'bigquery#dataset',
-    etag: String(dataset.modifiedAt),
-    id: `${projectId}:${datasetId}`,
-    datasetReference: { projectId, datasetId },
-    location,
-    labels: marks,
-    description,
-    friendlyName,
-    ...(defaultTableExpirationMs === undefined
-      ? {}
-      : { defaultTableExpirationMs: String(defaultTableExpirationMs) }),
-    creationTime: String(dataset.createdAt),
-    lastModifiedTime: String(dataset.modifiedAt),
-  }
-}
-
-function tableResource(table: Table, bytes: number) {
-  const { projectId, datasetId, tableId, range, time } = table
-  return {
-    kind: 'bigquery#table',
-    etag: String(table.modifiedAt),
-    id: shown(table),
-    tableReference: { projectId, datasetId, tableId },
-    type: table.type,
-    schema: { fields: table.schema },
-    labels: table.labels,
-    description: table.description,
-    friendlyName: table.friendlyName,
-    numRows: String(table.rows),
-    numBytes: String(bytes),
-    creationTime: String(table.createdAt),
-    lastModifiedTime: String(table.modifiedAt),
-    ...(table.expiresAt === undefined ? {} : { expirationTime: String(table.expiresAt) }),
-    ...(range
-      ? {
-          rangePartitioning: {
-            field: range.field,
-            range: {
-              start: String(range.start),
-              end: String(range.end),
-              interval: String(range.interval),
-            },
-          },
-        }
-      : {}),
-    ...(time
-      ? {
-          timePartitioning: {
-            type: time.type,
-            field: time.field,
-            ...(time.expirationMs === undefined ? {} : { expirationMs: String(time.expirationMs) }),
-          },
-        }
-      : {}),
-    ...(table.clustering ? { clustering: { fields: table.clustering } } : {}),
-    ...(table.requirePartitionFilter === undefined
-      ? {}
-      : { requirePartitionFilter: table.requirePartitionFilter }),
-    ...(table.view === undefined ? {} : { view: { query: table.view, useLegacySql: false } }),
   }
 }
