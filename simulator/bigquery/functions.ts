@@ -42,13 +42,12 @@ export const FUNCTIONS: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     TIMESTAMP: 'bq_timestamp', DATETIME: 'bq_datetime', DATE: 'bq_date',
     TIMESTAMP_ADD: 'bq_plus', TIMESTAMP_SUB: 'bq_minus', DATETIME_ADD: 'bq_plus', DATETIME_SUB: 'bq_minus',
     DATE_ADD: 'bq_date_plus', DATE_SUB: 'bq_date_minus',
-    FORMAT_TIMESTAMP: 'bq_format_ts', FORMAT_DATE: 'bq_format_date', FORMAT_DATETIME: 'bq_format_date',
     PARSE_DATE: 'bq_parse_date', PARSE_TIMESTAMP: 'bq_parse_ts',
     UNIX_SECONDS: 'bq_unix_seconds', UNIX_MILLIS: 'bq_unix_millis', UNIX_MICROS: 'bq_unix_micros',
     TIMESTAMP_SECONDS: 'bq_from_seconds', TIMESTAMP_MILLIS: 'bq_from_millis', TIMESTAMP_MICROS: 'bq_from_micros',
     JSON_VALUE: 'bq_json_scalar', JSON_EXTRACT_SCALAR: 'bq_json_scalar',
     JSON_QUERY: 'bq_json_query', JSON_EXTRACT: 'bq_json_query', PARSE_JSON: 'bq_parse_json',
-    TO_JSON_STRING: 'bq_to_json_string', LAST_DAY: 'last_day',
+    LAST_DAY: 'last_day', CHR: 'chr', IS_NAN: 'isnan', IS_INF: 'isinf',
   }), // prettier-ignore
   ...parted({
     TIMESTAMP_DIFF: ['bq_elapsed', 2],

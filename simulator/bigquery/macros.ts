@@ -70,17 +70,16 @@ export const MACROS: readonly string[] = [
   scalar('bq_trunc_date', `(d, p) AS CAST(date_trunc(p, d) AS DATE)`),
   scalar('bq_boundaries', `(a, b, p) AS date_diff(p, b, a)`),
   scalar('bq_elapsed', `(a, b, p) AS date_sub(p, b, a)`),
-  scalar(
-    'bq_format_ts',
-    `(f, t) AS strftime(t AT TIME ZONE 'UTC', f)`,
-    `(f, t, z) AS strftime(t AT TIME ZONE z, f)`,
-  ),
-  scalar('bq_format_date', `(f, d) AS strftime(d, f)`),
   scalar('bq_parse_date', `(f, s) AS CAST(strptime(s, f) AS DATE)`),
   scalar(
     'bq_parse_ts',
     `(f, s) AS strptime(s, f) AT TIME ZONE 'UTC'`,
     `(f, s, z) AS strptime(s, f) AT TIME ZONE z`,
+  ),
+  scalar(
+    'bq_seconds',
+    `(t) AS strftime(t, '%S') || rtrim(rtrim(strftime(t, '.%f'), '0'), '.')`,
+    `(t, n) AS strftime(t, '%S') || CASE WHEN n = 0 THEN '' ELSE left(strftime(t, '.%f'), n + 1) END`,
   ),
   scalar('bq_unix_seconds', `(t) AS CAST(floor(epoch_us(t) / 1000000) AS BIGINT)`),
   scalar('bq_unix_millis', `(t) AS CAST(floor(epoch_us(t) / 1000) AS BIGINT)`),

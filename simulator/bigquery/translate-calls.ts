@@ -1,6 +1,7 @@
 // Translates calls of functions, casts and intervals.
 import { unsupported } from './errors.ts'
 import { FUNCTIONS, PARTS, RESERVED, type Rule } from './functions.ts'
+import { formatTime, TIME_FORMATS } from './translate-times.ts'
 import { createValues, joined } from './translate-values.ts'
 import { type Reader } from './reader.ts'
 import { text } from './schema.ts'
@@ -27,6 +28,7 @@ export function createCalls(reader: Reader, context: TranslateContext, translato
     REGEXP_EXTRACT: regexpExtract,
     TO_JSON_STRING: values.toJsonString,
     FORMAT: format,
+    ...Object.fromEntries(TIME_FORMATS.map((name) => [name, timeFormat])),
     CURRENT_TIMESTAMP: () => current(() => now),
     CURRENT_DATE: () => current((zone) => `CAST(${now} AT TIME ZONE ${zone} AS DATE)`),
     CURRENT_DATETIME: () => current((zone) => `${now} AT TIME ZONE ${zone}`),
@@ -206,6 +208,11 @@ export function createCalls(reader: Reader, context: TranslateContext, translato
         placeOf(reader.sql, token.from),
       )
     return [{ sql: 'printf(', from: token.from }, ...joined(given, ','), { sql: ')' }]
+  }
+
+  function timeFormat(token: Token): Piece[] {
+    const place = placeOf(reader.sql, token.from)
+    return formatTime(token.key, argumentsOf(), place, token.from)
   }
 
   function current(make: (zone: string) => string): Piece[] {

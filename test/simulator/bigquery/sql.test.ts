@@ -76,6 +76,26 @@ test.each(means)('%s', async (query, row) => {
   expect((await bigquery.values(query))[0]).toEqual(row)
 })
 
+const formats: [string, string | null][] = [
+  [
+    "FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E*S', TIMESTAMP '2026-01-02 03:04:05.50+00', 'UTC')",
+    '2026-01-02T03:04:05.5',
+  ],
+  [
+    "FORMAT_TIMESTAMP('%F %T', TIMESTAMP '2026-01-02 20:00:00+00', 'Asia/Tokyo')",
+    '2026-01-03 05:00:00',
+  ],
+  ["FORMAT_DATETIME('%H:%M:%E3S', DATETIME '2026-01-02 03:04:05.5')", '03:04:05.500'],
+  ["FORMAT_TIME('%H:%M:%E*S', TIME '03:04:05')", '03:04:05'],
+  ["FORMAT_DATE('%Y/%m', NULL)", null],
+  ["CONCAT('a', CHR(10), IF(IS_NAN(1.5) OR IS_INF(1.5), 'x', 'y'))", 'a\ny'],
+]
+
+test.each(formats)('%s is %s', async (value, written) => {
+  await using bigquery = await openBigQuery()
+  expect(await bigquery.values(`SELECT ${value}`)).toEqual([[written]])
+})
+
 const json: [string, string][] = [
   ["'a\"b\\n'", '"a\\"b\\n"'],
   ["'\\u001f\\u2028'", '"\\u001f\\u2028"'],
@@ -106,6 +126,7 @@ const refusals: [string, string][] = [
   ['SELECT * FROM `p.shop.INFORMATION_SCHEMA.TABLES`', 'does not know INFORMATION_SCHEMA'],
   ['SELECT * FROM `p.shop.day_*`', 'does not know wildcard tables'],
   ["SELECT DATE_TRUNC(DATE '2026-01-01', WEEK)", 'does not know the date part WEEK'],
+  ["SELECT FORMAT_DATE('%U', DATE '2026-01-01')", 'does not know the element %U of FORMAT_DATE'],
   ['SELECT 2 ^ 3', 'does not know the symbol ^'],
   ['SELECT 1 / 0', 'division by zero'],
   ['SELECT @none', "Query parameter 'none' not found at [1:8]"],
