@@ -1,4 +1,6 @@
 // The official client, as it is, works against the simulator.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { BigQuery } from '@google-cloud/bigquery'
 import { OAuth2Client } from 'google-auth-library'
 import { expect, test } from 'vitest'
@@ -55,4 +57,21 @@ test('an id used before is refused as a duplicate', async () => {
     code: 409,
     errors: [{ reason: 'duplicate' }],
   })
+})
+
+test('a file is loaded under an id of ours, and table rows come page by page', async () => {
+  await using simulator = await openBigQuery({ settings: { maxPageRows: 2 } })
+  const folder = await mkdtemp(`${tmpdir()}/bigquery-client-`)
+  await writeFile(`${folder}/x.json`, '{"id":"a"}\n{"id":"b"}\n{"id":"c"}\n')
+  const table = clientOf(simulator.url).dataset('shop').table('t')
+  const [job] = await table.createLoadJob(`${folder}/x.json`, {
+    jobId: 'load-1',
+    sourceFormat: 'NEWLINE_DELIMITED_JSON',
+    schema: { fields: [{ name: 'id', type: 'STRING' }] },
+  })
+  await rm(folder, { recursive: true })
+  await simulator.ended('load-1')
+  expect(job.id).toBe('load-1')
+  const [rows] = await table.getRows()
+  expect(rows.map((row: { id: string }) => row.id).sort()).toEqual(['a', 'b', 'c'])
 })
