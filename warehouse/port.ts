@@ -44,6 +44,10 @@ export type SegmentRefusal =
   | 'no-user-id'
   | 'missing-variable'
   | 'no-rows'
+  /** It would read more than one query may. */
+  | 'too-much-data'
+  /** What it needs is in another place, or may not be read; the message says what to set or grant. */
+  | 'no-access'
 
 /** A freeze of one delivery's audience. */
 export interface FreezeRequest {

@@ -1,5 +1,6 @@
 // The tables and views of LFM's own that a segment may read; their columns are promised in docs/warehouse-tables.md.
 import { type Connection } from './client.ts'
+import { requireDataset } from './dataset.ts'
 import { type Jobs } from './jobs.ts'
 import { digestOf, logTable } from './names.ts'
 import { clickShape, friendEventShape, logShape } from './schemas.ts'
@@ -41,6 +42,7 @@ export function createOwnTables({
   let making: Promise<void> | undefined
 
   async function make(): Promise<void> {
+    await requireDataset(connection)
     await Promise.all([
       tables.ensure(logTable, logShape),
       tables.ensure(clickTable, clickShape),

@@ -15,7 +15,7 @@ export interface SegmentPlace {
 /** The refusal of a segment that would read more than is allowed. */
 export function overTheLimit(bytes: number, { maximumBytesBilled }: SegmentPlace): SegmentRefused {
   return new SegmentRefused(
-    'invalid-sql',
+    'too-much-data',
     `The segment would read ${gigabytes(bytes)}; the limit for one query is ${gigabytes(maximumBytesBilled)} (LFM_BIGQUERY_MAXIMUM_BYTES_BILLED). Read fewer columns or partitions, or have the limit raised.`,
   )
 }
@@ -39,12 +39,12 @@ export async function refusalFor(error: unknown, place: SegmentPlace): Promise<u
     )
   if (reason === 'accessDenied')
     return refuse(
-      'unknown-table',
+      'no-access',
       `${message}. Give LFM's identity the role roles/bigquery.dataViewer on what the segment reads; docs/bigquery.md names the roles.`,
     )
   if (reason === 'bytesBilledLimitExceeded')
     return refuse(
-      'invalid-sql',
+      'too-much-data',
       `${message} The limit is LFM_BIGQUERY_MAXIMUM_BYTES_BILLED. Read fewer columns or partitions, or have it raised.`,
     )
   if (reason === 'invalidQuery' || reason === 'invalid' || reason === 'resourcesExceeded')
