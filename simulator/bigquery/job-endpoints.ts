@@ -79,6 +79,8 @@ export function createJobEndpoints(world: World) {
     const { job } = live
     job.startedAt = now()
     try {
+      // Its id is spent from now on, even if this process is killed.
+      await world.keepJob(job)
       if (live.isCancelled)
         throw new BigQueryError(
           'stopped',

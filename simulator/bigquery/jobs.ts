@@ -62,7 +62,10 @@ export function createJobs() {
         start() {
           if (live.isStarted) return
           live.isStarted = true
-          void work(live).finally(settle)
+          // What can still fail is keeping the job while the simulator closes; it has ended all the same.
+          void work(live)
+            .catch(() => undefined)
+            .finally(settle)
         },
       }
       all.set(key, live)
