@@ -185,6 +185,21 @@ describe('a BigQuery warehouse', () => {
     })
   })
 
+  describe('variables', () => {
+    test('are the bytes that the embedded warehouse writes', async () => {
+      const sql = `SELECT '${userId(1)}' AS user_id, 'a"\\\\b\\n\\u001f\\u2028é<>&' AS t, 9007199254740993 AS big, 12 AS small,
+        1.5 AS f, 2.0 AS whole, TRUE AS yes, DATE '2026-01-02' AS day, CAST(NULL AS STRING) AS nothing,
+        TIMESTAMP '2026-01-02 03:04:05.12+00' AS instant, NUMERIC '1.50' AS n`
+      const variables = ['t', 'big', 'small', 'f', 'whole', 'yes', 'day', 'nothing', 'instant', 'n']
+      await warehouse.freeze({ ...request(), sql, variables })
+      const range = { deliveryId: 'd1', attempt: 'a1', lane: 'push', fromRequest: 0 } as const
+      const [read] = await warehouse.readRequests({ ...range, toRequest: 1 })
+      expect(read?.variables).toBe(
+        `{"big":"9007199254740993","day":"2026-01-02","f":1.5,"instant":"2026-01-02T03:04:05.12Z","n":1.5,"nothing":null,"small":12,"t":"a\\"\\\\b\\n\\u001F\u2028é<>&","whole":2.0,"yes":true}`,
+      )
+    })
+  })
+
   describe('reading', () => {
     test('puts rows of any order and pages of any length together', async () => {
       await warehouse.freeze(request())
@@ -266,6 +281,7 @@ describe('a BigQuery warehouse', () => {
     }
 
     test('a segment over the byte limit, before it runs', async () => {
+      await warehouse.inspectSegment(request().sql, [])
       const error = await refusal(another({ maximumBytesBilled: 100 }))
       expect(error.reason).toBe('too-much-data')
       expect(error.message).toMatch(/would read .* GB.*LFM_BIGQUERY_MAXIMUM_BYTES_BILLED/)

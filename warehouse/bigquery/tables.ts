@@ -89,15 +89,22 @@ export function createTables(connection: Connection, keepDays: number) {
     },
 
     /**
-     * Moves a table's end to as many days from now as it is kept, at most once a day for each: a delivery that goes on keeps its tables,
-     * and one that has ended leaves them behind that long.
+     * Moves a table's end to as many days from now as it is kept, once a day over all processes: a delivery that goes on
+     * keeps its tables, and one that has ended leaves them behind that long. Only once, for a patch counts as a change
+     * of the table, and by its last change we know whether outcomes were added.
      */
     async keep(table: string): Promise<void> {
       const now = Date.now()
-      if ((keptUntil.get(table) ?? 0) > now + keptMs - dayMs) return
-      const expirationTime = String(now + keptMs)
-      await orMissing(call({ method: 'PATCH', path: `${path}/${table}`, body: { expirationTime } }))
-      keptUntil.set(table, now + keptMs)
+      const isLate = (end: number) => end <= now + keptMs - dayMs
+      if (!isLate(keptUntil.get(table) ?? 0)) return
+      const found = await find(table)
+      if (!found) return
+      const { expiresAt } = found
+      if (expiresAt === undefined || isLate(expiresAt)) {
+        const body = { expirationTime: String(now + keptMs) }
+        await orMissing(call({ method: 'PATCH', path: `${path}/${table}`, body }))
+      }
+      keptUntil.set(table, Math.max(expiresAt ?? 0, now + keptMs - dayMs / 2))
     },
 
     /** Names of the tables that begin so. */
