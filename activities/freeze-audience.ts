@@ -34,7 +34,7 @@ export function createFreezeActivities({
     // The attempt's own name: one that stalls and wakes up later writes beside the plan, never over it.
     const attempt = `${activityInfo().attempt}-${randomUUID()}`
     const { variables } = content
-    const request = { deliveryId, attempt, variables }
+    const request = { deliveryId, attempt, variables, campaignId: delivery.campaignId }
     const frozen = delivery.retry
       ? await freezeRetry(request, delivery.retry)
       : await warehouse.freeze(

@@ -62,6 +62,8 @@ export interface FreezeRequest {
   deliveryAt: string
   /** Names of the segment's columns that the content uses, in any order; they become the row's variables. */
   variables: readonly string[]
+  /** The campaign, by which an engine that bills its work can say what the work was for. */
+  campaignId?: string
 }
 
 /** A freeze of the audience of a delivery that retries an earlier one. */

@@ -175,10 +175,10 @@ describe('a BigQuery warehouse', () => {
     })
 
     test('labels each job and bounds what it may be billed', async () => {
-      await warehouse.freeze(request())
+      await warehouse.freeze({ ...request(), campaignId: 'Spring 2026' })
       for (const { configuration } of await jobsOf('people')) {
         expect(configuration).toMatchObject({
-          labels: { app: 'lfm', step: 'people', delivery: 'd1' },
+          labels: { app: 'lfm', step: 'people', delivery: 'd1', campaign: 'spring_2026' },
           query: { maximumBytesBilled: '1000000000' },
         })
       }

@@ -24,7 +24,7 @@ export interface FreezeDeps extends SegmentDeps {
 /** The steps of one freeze attempt: jobs that make a table of the attempt, and jobs that read. */
 export type Steps = ReturnType<typeof stepsOf>
 
-type PlanRequest = Pick<FreezeRequest, 'deliveryId' | 'attempt' | 'variables'>
+type PlanRequest = Pick<FreezeRequest, 'deliveryId' | 'attempt' | 'variables' | 'campaignId'>
 
 /** Days that what only the freeze itself reads outlives it. */
 const scratchDays = 3
@@ -34,11 +34,17 @@ const wellFormed = `IFNULL(REGEXP_CONTAINS(user_id, '^U[0-9a-f]{32}$'), FALSE)`
 
 export function stepsOf(
   { connection, jobs, tables }: FreezeDeps,
-  { deliveryId, attempt }: PlanRequest,
+  { deliveryId, attempt, campaignId }: PlanRequest,
   signal: AbortSignal | undefined,
 ) {
   const tableOf = (kind: WorkingTable) => workingTable(kind, deliveryId, attempt)
-  const wanted = (step: string) => ({ id: [deliveryId, attempt, step], step, deliveryId, signal })
+  const wanted = (step: string) => ({
+    id: [deliveryId, attempt, step],
+    step,
+    deliveryId,
+    campaignId,
+    signal,
+  })
   return {
     table: tableOf,
     named: (kind: WorkingTable) => connection.named(tableOf(kind)),

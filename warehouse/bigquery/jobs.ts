@@ -12,6 +12,7 @@ export interface JobWanted {
   /** What it is in the life of a delivery, for the label `step`. */
   step: string
   deliveryId?: string | undefined
+  campaignId?: string | undefined
   /** `configuration.query` of the REST API, without what every query has. */
   query?: Readonly<Record<string, unknown>> & { query: string }
   /** `configuration.load` of the REST API. */
@@ -100,6 +101,7 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
         app: 'lfm',
         step: label(wanted.step),
         ...(wanted.deliveryId && { delivery: label(wanted.deliveryId) }),
+        ...(wanted.campaignId && { campaign: label(wanted.campaignId) }),
       },
       ...(wanted.query && {
         query: {

@@ -55,7 +55,7 @@ export async function materialiseLog(
   const made = columns.map((column) => `${values[column] ?? column} AS ${column}`)
   const within = await loggedWithin(deps, deliveryId)
   const key = digestOf(attempt, String(state?.modifiedAt), String(state?.rows), facts.campaignId)
-  const wanted = { step: 'log', deliveryId }
+  const wanted = { step: 'log', deliveryId, campaignId: facts.campaignId }
   // Neither side ever matches, so all of the delivery's old rows go and all new ones come, in one atomic statement.
   await jobs.run({
     ...wanted,

@@ -19,8 +19,6 @@ export interface ReadDeps {
   readBy: ReadBy
 }
 
-export type Reader = ReturnType<typeof createReader>
-
 export function createReader({ connection, jobs, plans, readBy }: ReadDeps) {
   const kept = new Map<string, Promise<PlannedRequest[]>>()
 
