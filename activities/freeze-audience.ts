@@ -18,7 +18,7 @@ export type FreezeResult =
   /** The segment can't be used; nothing was sent and nothing will be. */
   | { kind: 'refused'; why: string }
 
-type FreezeFacts = Omit<FreezeRequest, 'sql'>
+type FreezeFacts = Omit<FreezeRequest, 'sql' | 'deliveryAt'>
 
 export function createFreezeActivities({
   store,
@@ -34,10 +34,17 @@ export function createFreezeActivities({
     // The attempt's own name: one that stalls and wakes up later writes beside the plan, never over it.
     const attempt = `${activityInfo().attempt}-${randomUUID()}`
     const { variables } = content
-    const request = { deliveryId, attempt, variables }
+    const request = { deliveryId, attempt, variables, campaignId: delivery.campaignId }
     const frozen = delivery.retry
       ? await freezeRetry(request, delivery.retry)
-      : await warehouse.freeze({ ...request, sql: delivery.segmentSql }, cancellationSignal())
+      : await warehouse.freeze(
+          {
+            ...request,
+            sql: delivery.segmentSql,
+            deliveryAt: delivery.renderedAsOf.toISOString(),
+          },
+          cancellationSignal(),
+        )
     const committed = await store.plans.commit(deliveryId, frozen)
     await warehouse.dropOtherAttempts(deliveryId, committed.attempt)
     return committed

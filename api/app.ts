@@ -41,12 +41,13 @@ function isBrokenOff(error: unknown): boolean {
 
 function serve(deps: ApiDeps, route: Route): RequestHandler {
   return async (req, res) => {
-    const answer = await route.run(deps, {
+    const input = {
       params: req.params,
       query: req.query,
       body: route.body && readJson(req.body, req.get('content-type')),
       caller: callers.get(req) ?? '',
-    })
+    }
+    const answer = await route.run(deps, input, req)
     if (typeof answer !== 'function') {
       res.status(answer.status).json(answer.body)
       return
@@ -81,9 +82,13 @@ function apiRouter(deps: ApiDeps): express.Router {
     res.json(document)
   })
   // The token before the body: who may not come in is not read.
-  router.use(requireToken(deps), rawBody())
+  router.use(requireToken(deps))
   const expressPath = ({ path }: Route) => path.replaceAll(/\{(\w+)\}/g, ':$1')
-  for (const route of routes) router[route.method](expressPath(route), serve(deps, route))
+  const take = (route: Route) => router[route.method](expressPath(route), serve(deps, route))
+  for (const route of routes) if (route.upload) take(route)
+  // What is uploaded is never held in memory.
+  router.use(rawBody())
+  for (const route of routes) if (!route.upload) take(route)
   for (const [path, of] of Map.groupBy(routes, expressPath)) {
     router.all(path, refuseMethod(of.map(({ method }) => method)))
   }

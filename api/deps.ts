@@ -14,7 +14,10 @@ export type ContentCheck =
 /** Ports and settings of the API; tests give their own. */
 export interface AppParts {
   store: Store
-  warehouse: Pick<Warehouse, 'dialect' | 'inspectSegment' | 'recipients' | 'malformedIds'>
+  warehouse: Pick<
+    Warehouse,
+    'dialect' | 'inspectSegment' | 'recipients' | 'malformedIds' | 'writeList' | 'dropList'
+  >
   line: Pick<LinePort, 'forgetChannel'>
   workflows: DeliveryWorkflows
   checkContent: (messages: readonly unknown[]) => ContentCheck
@@ -24,6 +27,8 @@ export interface AppParts {
   now?: () => Date
   /** Time between two looks at a delivery that is watched; default 500 ms. */
   watchEveryMs?: number
+  /** Bytes that an uploaded list may have; default 100 MB. */
+  uploadLimitBytes?: number
 }
 
 /** What routes are given. */

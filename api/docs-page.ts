@@ -26,7 +26,7 @@ function operation(route: Route): string {
   const problems = route.problems.map((kind) => `<a href="/problems/${kind}">${kind}</a>`)
   return `<details id="${route.operationId}"><summary><b class="m">${route.method.toUpperCase()}</b>
 <code>/api/v1${escapeHtml(route.path)}</code> ${escapeHtml(route.summary)}</summary>
-${schemaText('Query', route.query, 'input')}${schemaText('Body', route.body, 'input')}
+${schemaText('Query', route.query, 'input')}${schemaText('Body', route.body, 'input')}${route.upload ? `<p>Body: <code>${route.upload.contentType}</code>. ${escapeHtml(route.upload.description)}</p>` : ''}
 ${answers.join('')}${route.stream ? `<p>Answer 200: <code>${route.stream.contentType}</code>. ${escapeHtml(route.stream.description)}</p>` : ''}
 ${problems.length > 0 ? `<p>Problems: ${problems.join(', ')}</p>` : ''}</details>`
 }

@@ -5,7 +5,7 @@ import { loadDotEnv, ConfigRefused, readApiConfig } from '../config/env.ts'
 import { createLine } from '../line/client.ts'
 import { requireCurrentSchema, SchemaMismatch } from '../store/migrate.ts'
 import { createStore } from '../store/store.ts'
-import { createDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts'
+import { openWarehouse } from '../warehouse/open.ts'
 import { startAlertWatch } from './alert-watch.ts'
 import { createApp } from './app.ts'
 import { checkContent } from './check-content.ts'
@@ -28,10 +28,7 @@ async function main(): Promise<void> {
       log.warn({ err: error }, 'a connection to PostgreSQL was lost')
     },
   })
-  const warehouse = createDuckDbWarehouse({
-    dataDir: config.dataDir,
-    memoryLimit: config.warehouse.memory,
-  })
+  const warehouse = await openWarehouse(config.warehouse, config)
   const line = createLine({
     baseUrl: config.line.baseUrl,
     deadlineMs: config.line.deadlineMs,

@@ -28,10 +28,9 @@ function refTo(schema: z.ZodType): Json {
 
 function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query'): Json[] {
   if (!schema) return []
-  const { properties = {} } = z.toJSONSchema(schema, { io: 'input' })
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
   return Object.entries(properties).map(([name, node]) => {
-    // No parameter is needed that has a default, and none in a query is without one.
-    return { name, in: where, required: where === 'path', schema: node }
+    return { name, in: where, required: where === 'path' || required.includes(name), schema: node }
   })
 }
 
@@ -48,6 +47,7 @@ function problemsOf(route: Route): Json {
   const kinds = new Set([
     ...everywhere,
     ...(route.body ? withBody : []),
+    ...(route.upload ? (['too-large', 'unsupported-media-type'] as const) : []),
     ...(route.query ? (['invalid-query'] as const) : []),
     ...route.problems,
   ])
@@ -96,6 +96,13 @@ function operationOf(route: Route): Json {
       requestBody: {
         required: needsBody,
         content: { 'application/json': { schema: refTo(route.body) } },
+      },
+    }),
+    ...(route.upload && {
+      requestBody: {
+        required: true,
+        description: route.upload.description,
+        content: { [route.upload.contentType]: { schema: { type: 'string' } } },
       },
     }),
     responses: { ...answersOf(route), ...problemsOf(route) },

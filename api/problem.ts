@@ -30,12 +30,13 @@ const kinds = {
     status: 415,
     title: 'The body is of a type that is not read here',
     explanation:
-      'Bodies are JSON: send them with content-type: application/json, uncompressed or as gzip, deflate or br.',
+      'Bodies are JSON: send them with content-type: application/json, uncompressed or as gzip, deflate or br. An uploaded list is text/csv, uncompressed.',
   },
   'too-large': {
     status: 413,
     title: 'The body is too large',
-    explanation: 'A request body may have at most 1 MB (1,048,576 bytes).',
+    explanation:
+      'A request body may have at most 1 MB (1,048,576 bytes), an uploaded list at most 100 MB (104,857,600 bytes).',
   },
   unauthenticated: {
     status: 401,
@@ -98,6 +99,12 @@ const kinds = {
     title: "The segment can't be used",
     explanation:
       'The warehouse refused the SQL of the segment: it must be one SELECT that yields user_id, every variable of the content, and at least one row when a campaign starts.',
+  },
+  'list-refused': {
+    status: 422,
+    title: "The uploaded list can't be used",
+    explanation:
+      'A list is a CSV (comma or tab, UTF-8, UTF-16 or Shift_JIS) whose first line names its columns, user_id among them, or nothing but one user id a line. At least one line must hold a LINE user id. Nothing of a refused list is kept.',
   },
   'content-refused': {
     status: 422,

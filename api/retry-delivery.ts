@@ -92,6 +92,10 @@ export async function retryDelivery(
   })
   const campaign = await store.campaigns.find(old.campaignId)
   if (!started || !campaign) throw new Error(`Delivery ${id} or its campaign is gone.`)
+  if (started.kind === 'dropped')
+    throw refused(
+      `The plan of delivery ${id} was removed on ${started.at.toISOString().slice(0, 10)} (LFM_KEEP_PLANS_DAYS): it can't be retried any more. Start its campaign again, with a segment that leaves out whom delivery_log has as accepted.`,
+    )
   const { delivery } = started
   if (started.kind === 'taken')
     throw refused(

@@ -1,5 +1,5 @@
 // How a route is declared: once, with its schemas, so that none can exist without standing in the OpenAPI document.
-import { type ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse } from 'node:http'
 import { type z } from 'zod'
 import { type ApiDeps } from './deps.ts'
 import { Problem, type ProblemKind } from './problem.ts'
@@ -56,9 +56,12 @@ export interface Route extends Description {
   answers: Readonly<Record<number, z.ZodType>>
   /** Of an answer that is streamed, in place of `answers`. */
   stream?: { contentType: string; description: string }
+  /** Of a body that is no JSON and is read by the handler as it comes. */
+  upload?: { contentType: string; description: string }
   run(
     deps: ApiDeps,
     raw: Input<unknown, unknown, unknown>,
+    request: IncomingMessage,
   ): Promise<{ status: number; body: unknown } | Streaming>
 }
 
@@ -108,4 +111,28 @@ export function streamingRoute<P extends z.ZodType, Q extends z.ZodType>(
 ): Route {
   const { handle, ...declared } = spec
   return { ...declared, answers: {}, run: async (deps, raw) => handle(deps, parse(spec, raw)) }
+}
+
+/** Declares a route that reads its body as it comes, whatever its size, and answers with JSON. */
+export function uploadRoute<
+  P extends z.ZodType,
+  Q extends z.ZodType,
+  const R extends Record<number, z.ZodType>,
+>(
+  spec: Description &
+    Schemas<P, Q, never> & {
+      upload: { contentType: string; description: string }
+      answers: R
+      handle: (
+        deps: ApiDeps,
+        input: Input<z.output<P>, z.output<Q>, unknown>,
+        request: IncomingMessage,
+      ) => Promise<Answer<R>>
+    },
+): Route {
+  const { handle, ...declared } = spec
+  return {
+    ...declared,
+    run: async (deps, raw, request) => handle(deps, parse(spec, raw), request),
+  }
 }

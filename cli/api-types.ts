@@ -91,6 +91,9 @@ type SegmentList = { items: (Segment)[] }
 type SegmentPreview = { columns: ({ name: string; type: string })[]; hasRows: boolean }
 
 // prettier-ignore
+type SegmentUpload = { segment: Segment; table: string; columns: (string)[]; encoding: "utf-8" | "utf-16le" | "utf-16be" | "shift_jis"; read: number; valid: number; duplicates: number; rejected: number; rejectedLines: ({ line: number; why: "no-user-id" | "wrong-number-of-values" | "value-too-long" | "unusable-sign" })[] }
+
+// prettier-ignore
 export type Problem = { type: string; title: string; status: number; detail: string; instance: string; errors?: ({ pointer?: string; parameter?: string; detail: string })[] }
 
 /** What each operation takes and answers. */
@@ -108,6 +111,7 @@ export interface Operations {
   createSegment: { input: { body: SegmentInput }; answer: Segment }
   listSegments: { input: object; answer: SegmentList }
   previewSegment: { input: { body: SegmentPreviewInput }; answer: SegmentPreview }
+  uploadSegment: { input: { query: { name: string }; body: ReadableStream<Uint8Array> }; answer: SegmentUpload }
   getSegment: { input: { params: { id: string } }; answer: Segment }
   updateSegment: { input: { params: { id: string }; body: SegmentInput }; answer: Segment }
   createCampaign: { input: { body: CampaignInput }; answer: Campaign }
@@ -143,6 +147,7 @@ export const operations = {
   createSegment: { method: 'POST', path: '/segments' },
   listSegments: { method: 'GET', path: '/segments' },
   previewSegment: { method: 'POST', path: '/segments/preview' },
+  uploadSegment: { method: 'POST', path: '/segments/upload' },
   getSegment: { method: 'GET', path: '/segments/{id}' },
   updateSegment: { method: 'PUT', path: '/segments/{id}' },
   createCampaign: { method: 'POST', path: '/campaigns' },

@@ -51,6 +51,14 @@ function urlOf(baseUrl: string, path: string, { params = {}, query = {} }: AnyIn
   return url
 }
 
+function bodyOf({ body }: AnyInput): RequestInit & { headers?: Record<string, string> } {
+  if (body === undefined) return {}
+  // fetch sends a stream only where it is told that the answer comes after it.
+  if (body instanceof ReadableStream)
+    return { body, headers: { 'content-type': 'text/csv' }, duplex: 'half' }
+  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+}
+
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   // fetch tells the reason in its cause.
@@ -74,11 +82,8 @@ export function createClient({ baseUrl, token }: { baseUrl: string; token: strin
     try {
       res = await fetch(urlOf(baseUrl, path, input), {
         method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(input.body !== undefined && { 'content-type': 'application/json' }),
-        },
-        ...(input.body !== undefined && { body: JSON.stringify(input.body) }),
+        ...bodyOf(input),
+        headers: { authorization: `Bearer ${token}`, ...bodyOf(input).headers },
         ...(signal && { signal }),
       })
     } catch (error) {

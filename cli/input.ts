@@ -1,7 +1,17 @@
 // What commands read besides their options: files, standard input, and secrets that no process list shows.
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { Usage } from './session.ts'
+
+/** The bytes of a file as they are read, or of standard input for `-`. @throws Usage */
+export async function openFile(path: string): Promise<ReadableStream<Uint8Array>> {
+  if (path === '-') return ReadableStream.from<Uint8Array>(process.stdin)
+  try {
+    return ReadableStream.from<Uint8Array>((await open(path)).createReadStream())
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
 
 /** The text of a file, or of standard input for `-`. @throws Usage */
 export async function readText(path: string): Promise<string> {
@@ -13,9 +23,13 @@ export async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new Usage(`The file ${path} can't be read (${code}).`, { cause: error })
+    throw unreadable(path, error)
   }
+}
+
+function unreadable(path: string, error: unknown): Usage {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  return new Usage(`The file ${path} can't be read (${code}).`, { cause: error })
 }
 
 /** The JSON value in a file, or on standard input for `-`. @throws Usage */

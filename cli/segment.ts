@@ -1,7 +1,7 @@
 // lfm segment: queries that yield friends.
 import { type Command } from 'commander'
 import { type Answer } from './client.ts'
-import { readText } from './input.ts'
+import { openFile, readText } from './input.ts'
 import { openSession } from './session.ts'
 import { fields, plain, table } from './text.ts'
 
@@ -14,6 +14,27 @@ const asText = (segment: Segment) =>
     ['dialect', segment.dialect],
     ['changed', segment.updatedAt],
   ])}\n${segment.sql.split('\n').map(plain).join('\n')}`
+
+function uploadText(uploaded: Answer<'uploadSegment'>): string {
+  const { rejectedLines, rejected } = uploaded
+  const counts = fields([
+    ['id', uploaded.segment.id],
+    ['name', uploaded.segment.name],
+    ['columns', uploaded.columns.join(', ')],
+    ['encoding', uploaded.encoding],
+    ['lines read', String(uploaded.read)],
+    ['valid', String(uploaded.valid)],
+    ['duplicates', String(uploaded.duplicates)],
+    ['rejected', String(rejected)],
+  ])
+  if (rejected === 0) return counts
+  const lines = table(
+    ['LINE', 'REJECTED FOR'],
+    rejectedLines.map(({ line, why }) => [String(line), why]),
+  )
+  const more = rejected - rejectedLines.length
+  return `${counts}\n${lines}${more > 0 ? `\nand ${more} more` : ''}`
+}
 
 const sqlFile = [
   '--sql <file>',
@@ -41,6 +62,17 @@ export function addSegmentCommands(program: Command): void {
       const { client, print } = openSession(command)
       const body = { name: o.name, sql: await readText(o.sql) }
       print(await client.call('createSegment', { body }), asText)
+    })
+
+  segment
+    .command('upload <file>')
+    .description('make a segment of a list: a CSV with a column user_id, or one user id a line')
+    .requiredOption('--name <name>', 'a name for people')
+    .action(async (file: string, o: { name: string }, command: Command) => {
+      const { client, print } = openSession(command)
+      const query = { name: o.name }
+      const body = await openFile(file)
+      print(await client.call('uploadSegment', { query, body }), uploadText)
     })
 
   segment

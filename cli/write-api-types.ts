@@ -17,6 +17,7 @@ interface Schema {
 interface Parameter {
   name: string
   in: 'path' | 'query'
+  required: boolean
   schema: Schema
 }
 
@@ -69,18 +70,20 @@ function operationType({ parameters, requestBody, responses }: Operation): strin
   const named = (where: string) =>
     parameters
       .filter((parameter) => parameter.in === where)
-      .map(({ name, schema }) => `${name}${where === 'path' ? '' : '?'}: ${typeOf(schema)}`)
+      .map(({ name, required, schema }) => `${name}${required ? '' : '?'}: ${typeOf(schema)}`)
   const group = (name: string, fields: string[]) =>
     fields.length > 0 ? `${name}: { ${fields.join('; ')} }` : undefined
-  const body = requestBody?.content['application/json']?.schema
+  const isQueryNeeded = parameters.some((one) => one.in === 'query' && one.required)
+  const json = requestBody?.content['application/json']?.schema
+  const body = json ? typeOf(json) : 'ReadableStream<Uint8Array>'
   const answers = Object.entries(responses)
     .filter(([status]) => status < '300')
     .map(([, { content }]) => content['application/json']?.schema)
     .map((schema) => (schema ? typeOf(schema) : 'ReadableStream'))
   const input = [
     group('params', named('path')),
-    group('query', named('query'))?.replace('query:', 'query?:'),
-    body && `body${requestBody?.required === true ? '' : '?'}: ${typeOf(body)}`,
+    group(isQueryNeeded ? 'query' : 'query?', named('query')),
+    requestBody && `body${requestBody.required ? '' : '?'}: ${body}`,
   ].filter((part) => part !== undefined)
   const fields = input.length > 0 ? `{ ${input.join('; ')} }` : 'object'
   return `{ input: ${fields}; answer: ${[...new Set(answers)].join(' | ')} }`

@@ -6,6 +6,7 @@ import { nearest } from './nearest.ts'
 import { type Secret, secret } from './secret.ts'
 import { readTemporalConfig, type TemporalConfig } from './temporal.ts'
 import { secretVariables, variables } from './variables.ts'
+import { readWarehouseConfig, type WarehouseConfig } from './warehouse.ts'
 
 /** The environment can't be used; the message has one line for each problem, with what to do. */
 export class ConfigRefused extends Error {
@@ -38,11 +39,9 @@ export interface Settings {
     readonly baseUrl: string
     readonly deadlineMs: number
   }
-  readonly warehouse: {
-    readonly kind: 'duckdb'
-    /** In DuckDB's form: `128MB`. */
-    readonly memory: string
-  }
+  readonly warehouse: WarehouseConfig
+  /** Days that the warehouse keeps plans and parts, and logs; for ever where undefined. */
+  readonly keepDays: { readonly plans: number; readonly logs: number | undefined }
   readonly worker: {
     readonly graceMs: number
     readonly outcomeMergeMs: number
@@ -137,7 +136,11 @@ export function readSettings(env: Environment = process.env): Settings {
   } catch (error) {
     problems.push(`TEMPORAL_*: ${error instanceof Error ? error.message : String(error)}.`)
   }
-  if (!parsed.success || !temporal || problems.length > 0) throw new ConfigRefused(problems)
+  const named = parsed.success ? readWarehouseConfig(parsed.data) : undefined
+  problems.push(...(named?.problems ?? []))
+  const warehouse = named?.warehouse
+  if (!parsed.success || !temporal || !warehouse || problems.length > 0)
+    throw new ConfigRefused(problems)
 
   const v = parsed.data
   return freeze({
@@ -156,7 +159,8 @@ export function readSettings(env: Environment = process.env): Settings {
       baseUrl: v.LINE_API_BASE_URL ?? `http://127.0.0.1:${v.LFM_SIMULATOR_PORT}`,
       deadlineMs: v.LFM_LINE_DEADLINE_MS,
     },
-    warehouse: { kind: v.LFM_WAREHOUSE, memory: v.LFM_WAREHOUSE_MEMORY },
+    warehouse,
+    keepDays: { plans: v.LFM_KEEP_PLANS_DAYS, logs: v.LFM_KEEP_LOGS_DAYS },
     worker: {
       graceMs: v.LFM_WORKER_GRACE_MS,
       outcomeMergeMs: v.LFM_OUTCOME_MERGE_MS,

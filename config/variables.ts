@@ -11,6 +11,7 @@ const wholeNumber = (from: number, to: number, what: string) => {
 }
 
 const port = () => wholeNumber(0, 65_535, 'a port (0 takes any free one)')
+const days = (from: number) => wholeNumber(from, 36_500, 'a number of days')
 const milliseconds = (from: number, to: number) => wholeNumber(from, to, 'a number of milliseconds')
 
 const url = (protocols: string[], what: string) =>
@@ -57,9 +58,9 @@ export const variables = z.object({
       'Key that channel secrets are sealed with, 32 bytes in base64 or hex; npm start makes one in the data folder.',
     ),
   LFM_WAREHOUSE: z
-    .enum(['duckdb'], { error: 'must be duckdb' })
+    .enum(['duckdb', 'bigquery'], { error: 'must be duckdb or bigquery' })
     .prefault('duckdb')
-    .describe('Where segments are cut and outcomes kept: duckdb.'),
+    .describe('Where segments are cut and outcomes kept: duckdb or bigquery.'),
   LFM_WAREHOUSE_MEMORY: z
     .string()
     .regex(
@@ -68,6 +69,49 @@ export const variables = z.object({
     )
     .prefault('128MB')
     .describe('Memory that DuckDB may use in each process before it spills to disk.'),
+  LFM_BIGQUERY_PROJECT: z
+    .string()
+    .regex(/^[a-z0-9.:-]{4,100}$/, 'must be the id of a Google Cloud project, such as shop-line')
+    .optional()
+    .describe('Google Cloud project that BigQuery jobs run in and the dataset lies in.'),
+  LFM_BIGQUERY_LOCATION: z
+    .string()
+    .regex(/^[A-Za-z]+(-[a-z]+\d+)?$/, 'must be a location of BigQuery, such as asia-northeast1')
+    .optional()
+    .describe('Location of the dataset and of all that segments read, such as asia-northeast1.'),
+  LFM_BIGQUERY_DATASET: z
+    .string()
+    .regex(/^\w{1,200}$/, 'must be the name of a dataset: letters, digits and _')
+    .optional()
+    .describe('Dataset that LFM keeps plans, outcomes and logs in; bare table names mean it.'),
+  LFM_BIGQUERY_MAXIMUM_BYTES_BILLED: z
+    .string()
+    .regex(/^[1-9]\d{6,14}$/, 'must be a number of bytes, at least 1000000')
+    .prefault('107374182400')
+    .transform(Number)
+    .describe(
+      'Most bytes that one query may be billed for; a segment that would read more is refused.',
+    ),
+  LFM_BIGQUERY_READ_BY: z
+    .enum(['list', 'query'], { error: 'must be list or query' })
+    .prefault('list')
+    .describe(
+      'How batches are read: list (free, by partition) or query (billed, 10 MB at least each).',
+    ),
+  LFM_BIGQUERY_API_ENDPOINT: url(['http:', 'https:'], 'a URL such as http://127.0.0.1:9050')
+    .transform((text) => text.replace(/\/+$/, ''))
+    .optional()
+    .describe(
+      "Another BigQuery than Google's, such as the simulator; on loopback without credentials.",
+    ),
+  LFM_KEEP_PLANS_DAYS: days(2)
+    .prefault('30')
+    .describe(
+      'Days after its end that a delivery keeps plan and parts; then it cannot be retried.',
+    ),
+  LFM_KEEP_LOGS_DAYS: days(31)
+    .optional()
+    .describe('Days that rows of delivery_log and click_log are kept; for ever when not set.'),
   LFM_TEMPORAL_CLI: z
     .string()
     .optional()

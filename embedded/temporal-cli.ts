@@ -1,13 +1,11 @@
 // Finds a Temporal CLI: the named one, one on the PATH, one in the cache folder; else it is downloaded or built.
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { buildTemporalCli } from './build-temporal-cli.ts'
+import { cacheFolder, withFolder } from './cache.ts'
 import { downloadTemporalCli } from './download-temporal-cli.ts'
-import { tryLock } from './lock.ts'
 import { onPath, programAt } from './program.ts'
 
 /** No Temporal CLI can be had; the message is one sentence that says what to install. */
@@ -69,28 +67,7 @@ export function pinnedVersion(): string {
 
 /** The program's place in the user's cache folder: `${XDG_CACHE_HOME:-~/.cache}/lfm/temporal-cli-<version>/temporal`. */
 export function cachedPath(env: NodeJS.ProcessEnv, version: string): string {
-  const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache')
-  return join(cache, 'lfm', `temporal-cli-${version}`, 'temporal')
-}
-
-/** Holds the folder of the cache, waiting for another process that downloads or builds there. */
-async function withFolder<T>(
-  folder: string,
-  { onProgress, signal }: { onProgress: (line: string) => void; signal: AbortSignal | undefined },
-  work: () => Promise<T>,
-): Promise<T> {
-  mkdirSync(folder, { recursive: true })
-  let lock = tryLock(join(folder, 'lock'))
-  if (!lock) onProgress('waiting for another process that is fetching the Temporal CLI')
-  while (!lock) {
-    await wait(500, undefined, { signal })
-    lock = tryLock(join(folder, 'lock'))
-  }
-  try {
-    return await work()
-  } finally {
-    lock.release()
-  }
+  return join(cacheFolder(env), `temporal-cli-${version}`, 'temporal')
 }
 
 const reasonOf = (error: unknown) =>
@@ -128,7 +105,8 @@ export async function findTemporalCli(options: FindTemporalCli): Promise<string>
   const isCached = async () => programAt(target) && (await complaintAbout(target)) === undefined
   if (await isCached()) return target
 
-  return withFolder(join(target, '..'), { onProgress, signal }, async () => {
+  const what = 'the Temporal CLI'
+  return withFolder(join(target, '..'), { what, onProgress, signal }, async () => {
     // The process that was waited for has put it there.
     if (await isCached()) return target
     for (const [way, acquire] of [['download', download] as const, ['Go', build] as const]) {

@@ -38,6 +38,8 @@ export interface Delivery {
   /** The round in which its ledger was closed; null where it was not, or not yet. */
   closingRound: number | null
   account: Account | null
+  /** When its plan and parts were given up; null while they are kept. */
+  planDroppedAt: Date | null
 }
 
 /** Adds what is shown to what is stored. */
@@ -76,5 +78,6 @@ export function readDelivery(row: Selectable<Database['delivery']>): Delivery {
     restoredAt: row.restored_at,
     closingRound: row.closing_round,
     account: row.account,
+    planDroppedAt: row.plan_dropped_at,
   }
 }

@@ -12,6 +12,8 @@ export type RetryStart =
   | { kind: 'started'; delivery: Delivery; isNew: boolean }
   /** Another retry has some of these recipients already: with two, somebody would be reached twice. */
   | { kind: 'taken'; delivery: Delivery; outcomes: RetriedOutcome[] }
+  /** Its plan has been given up since it ended: nobody knows any more what to send to whom. */
+  | { kind: 'dropped'; at: Date }
 
 export interface Retries {
   /**
@@ -114,7 +116,7 @@ export function createRetries(db: Db): Retries {
         // Orders about one delivery come one after the other here, whatever process they came by.
         const old = await tx
           .selectFrom('delivery')
-          .select('campaign_id')
+          .select('plan_dropped_at')
           .where('id', '=', order.deliveryId)
           .forUpdate()
           .executeTakeFirst()
@@ -128,6 +130,7 @@ export function createRetries(db: Db): Retries {
           .execute()
         const same = retries.find((row) => row.occurrence === occurrence)
         if (same) return { kind: 'started', delivery: readDelivery(same), isNew: false }
+        if (old.plan_dropped_at) return { kind: 'dropped', at: old.plan_dropped_at }
         for (const row of retries) {
           if (reachedNobody.some((state) => state === row.state)) continue
           const shared = order.outcomes.filter((one) => row.retry_outcomes?.includes(one))

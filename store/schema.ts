@@ -93,6 +93,7 @@ export interface Database {
     last_round_at: Timestamp | null
     closing_round: number | null
     restored_at: Timestamp | null
+    plan_dropped_at: Timestamp | null
     account: Json<Account> | null
     pause_at_failed_share: Generated<number>
     retry_of: string | null

@@ -10,6 +10,7 @@ import { createDeliveries, type Deliveries } from './deliveries.ts'
 import { createFailureCounts, type FailureCounts } from './failures.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { createPlans, type Plans } from './plans.ts'
+import { createRetention, type Retention } from './retention.ts'
 import { createRetries, type Retries } from './retries.ts'
 import { createSecretBox } from './secret-box.ts'
 import { createSegments, type Segments } from './segments.ts'
@@ -22,6 +23,7 @@ export interface Store {
   campaigns: Campaigns
   deliveries: Deliveries
   retries: Retries
+  retention: Retention
   plans: Plans
   ledger: Ledger
   failures: FailureCounts
@@ -52,6 +54,7 @@ export function createStore(options: {
     campaigns: createCampaigns(db),
     deliveries: createDeliveries(db),
     retries: createRetries(db),
+    retention: createRetention(db),
     plans: createPlans(db),
     ledger: createLedger(db),
     failures: createFailureCounts(db),

@@ -1,6 +1,9 @@
 // The suite that every warehouse driver must pass; nothing in it knows an engine.
 import { afterAll, beforeAll, describe } from 'vitest'
+import { describeEvents } from './conformance/events.ts'
 import { describeFreezing } from './conformance/freezing.ts'
+import { describeKeeping } from './conformance/keeping.ts'
+import { describeLists } from './conformance/lists.ts'
 import { describeOutcomes } from './conformance/outcomes.ts'
 import { describeRetrying } from './conformance/retrying.ts'
 import { describeSegments } from './conformance/segments.ts'
@@ -20,5 +23,8 @@ export function describeWarehouse(name: string, make: () => Promise<WarehouseUnd
     describeFreezing(facts)
     describeOutcomes(facts)
     describeRetrying(facts)
+    describeEvents(facts)
+    describeLists(facts)
+    describeKeeping(facts)
   })
 }

@@ -44,6 +44,10 @@ export type SegmentRefusal =
   | 'no-user-id'
   | 'missing-variable'
   | 'no-rows'
+  /** It would read more than one query may. */
+  | 'too-much-data'
+  /** What it needs is in another place, or may not be read; the message says what to set or grant. */
+  | 'no-access'
 
 /** A freeze of one delivery's audience. */
 export interface FreezeRequest {
@@ -51,12 +55,19 @@ export interface FreezeRequest {
   /** The name of this freeze attempt, `[A-Za-z0-9-]+`; files and tables carry it and no two attempts share one. */
   attempt: string
   sql: string
+  /**
+   * The delivery's own instant, ISO 8601. The SQL reads it as a named parameter of the type TIMESTAMP (with time zone):
+   * `$delivery_at` on DuckDB, `@delivery_at` on BigQuery. Every other parameter is refused as `invalid-sql`.
+   */
+  deliveryAt: string
   /** Names of the segment's columns that the content uses, in any order; they become the row's variables. */
   variables: readonly string[]
+  /** The campaign, by which an engine that bills its work can say what the work was for. */
+  campaignId?: string
 }
 
 /** A freeze of the audience of a delivery that retries an earlier one. */
-export interface RetryFreezeRequest extends Omit<FreezeRequest, 'sql'> {
+export interface RetryFreezeRequest extends Omit<FreezeRequest, 'sql' | 'deliveryAt'> {
   /** The delivery that has ended, and the attempt whose plan it had. */
   earlier: { deliveryId: string; attempt: string }
   /** Whose recipients are taken, with the variables frozen then. */
@@ -132,6 +143,65 @@ export interface DeliveryFacts {
   attempt: string
 }
 
+/** One click of a link in a message. */
+export interface ClickRow {
+  /** Made once by who takes the click; analysts tell clicks apart by it. */
+  clickId: string
+  /** ISO 8601 instant. */
+  at: string
+  deliveryId: string
+  campaignId: string
+  /** LFM's id of the channel. */
+  channelId: string
+  /** The variant of an A/B test; null where the campaign has none. */
+  variant: string | null
+  /** The link within the content. */
+  linkId: string
+  /** Where the link leads to. */
+  url: string
+  /** Null where the link was not made for one recipient, as in a multicast. */
+  userId: string | null
+}
+
+/**
+ * What changed a friendship. `follow` and `unfollow` are LINE's webhook events (a block is told as `unfollow`);
+ * `import` says that the id stood in the channel's list of followers at that instant.
+ */
+export type FriendEventKind = 'follow' | 'unfollow' | 'import'
+
+/** One change of a friendship. */
+export interface FriendEvent {
+  /** LINE's `webhookEventId`, or a name of an imported row; orders events of the same instant. */
+  eventId: string
+  /** ISO 8601 instant. */
+  at: string
+  /** LFM's id of the channel. */
+  channelId: string
+  userId: string
+  kind: FriendEventKind
+}
+
+/** One row of an uploaded list. */
+export interface ListRow {
+  /** Line in the uploaded file, 1-based; no two rows share one. */
+  line: number
+  userId: string
+  /** One value for each column of the list, in their order; null is NULL. */
+  values: readonly (string | null)[]
+}
+
+/** An uploaded list as it lies in the warehouse. */
+export interface StoredList {
+  /** The name of its table, `list_<listId>`. */
+  table: string
+  /** Columns besides `user_id`, in order; all are text. */
+  columns: string[]
+  /** Distinct user ids. */
+  rows: number
+  /** One SELECT of the whole list in this warehouse's dialect: a segment's SQL. */
+  sql: string
+}
+
 /**
  * The warehouse port. Every method may be called again after a crash at any point and then yields the same.
  * All reject when the engine can't be reached; the caller retries.
@@ -139,7 +209,13 @@ export interface DeliveryFacts {
 export interface Warehouse {
   /** The SQL dialect that segments are written in here. */
   readonly dialect: 'duckdb' | 'bigquery'
-  /** Checks the SQL without keeping anything. @throws SegmentRefused */
+  /**
+   * Checks the SQL without keeping anything; the parameter `delivery_at` is now. Besides the user's own tables it may
+   * read these, whose columns docs/warehouse-tables.md lists: `delivery_log`, `click_log`, `friend_events` and the
+   * lists as tables; `line_friends`, `delivered_last_30_days` and `clicks_by_campaign` as views of them. All are there
+   * from the start, and empty.
+   * @throws SegmentRefused
+   */
   inspectSegment(sql: string, variables: readonly string[]): Promise<SegmentInspection>
   /** Runs the segment once and makes the plan under the attempt's own name. @throws SegmentRefused */
   freeze(request: FreezeRequest, signal?: AbortSignal): Promise<FrozenPlan>
@@ -174,5 +250,48 @@ export interface Warehouse {
   malformedIds(deliveryId: string, attempt: string, limit: number): Promise<string[]>
   /** Files or tables of freeze attempts that lost are removed. */
   dropOtherAttempts(deliveryId: string, attempt: string): Promise<void>
+  /**
+   * Adds clicks to `click_log` as one part, exactly once: a part of that name which is there already stays as it is,
+   * whatever rows come. Nothing is added where the rows break off. At most a part a minute in the long run (BigQuery
+   * allows 1,500 loads a table and day).
+   * @param part `[A-Za-z0-9-]+`, not used for another set of clicks ever.
+   */
+  writeClicks(part: string, rows: AsyncIterable<ClickRow[]>): Promise<void>
+  /**
+   * Adds to `friend_events`, by the rules of `writeClicks`. The view `line_friends` shows what follows from all events:
+   * one row for each channel and id; the event with the latest instant counts, of several the one with the greatest
+   * `event_id`; its status is `blocked` after `unfollow` and `friend` after any other.
+   */
+  writeFriendEvents(part: string, rows: AsyncIterable<FriendEvent[]>): Promise<void>
+  /**
+   * Makes the table of an uploaded list; one row an id, that of the smallest line. A list of that id which is there
+   * already stays as it is. Nothing is kept where the rows break off, and the error of the rows is rejected with.
+   * Ids are taken as they are: who calls has checked them.
+   * @param listId `[a-z0-9_]+`
+   * @param columns distinct names `[A-Za-z_][A-Za-z0-9_]*`, not `user_id`, none differing from another by case only.
+   */
+  writeList(
+    listId: string,
+    columns: readonly string[],
+    rows: AsyncIterable<ListRow[]>,
+  ): Promise<StoredList>
+  /** The list, or undefined where there is none of that id. */
+  inspectList(listId: string): Promise<StoredList | undefined>
+  /** Removes a list; nothing happens where there is none. Segments that read it are refused from then on. */
+  dropList(listId: string): Promise<void>
+  /** Ids of the deliveries of which there are plans or parts, of whatever attempt; in no order, each once. */
+  heldDeliveries(): Promise<string[]>
+  /**
+   * Removes all plans and parts of a delivery; its rows of `delivery_log` stay. Nothing happens where there are none.
+   * The caller makes sure that the delivery has ended and that no open one retries it: afterwards it can be neither
+   * read, reconciled, logged again nor retried, and each of these rejects.
+   */
+  dropDelivery(deliveryId: string): Promise<void>
+  /**
+   * Removes what is older than the day from `delivery_log` and `click_log`; a driver may keep rows until everything
+   * that lies with them (the delivery, the part, the day's partition) is older. Younger rows never go.
+   * @param day `YYYY-MM-DD`, in UTC
+   */
+  dropLogsBefore(day: string): Promise<void>
   close(): Promise<void>
 }

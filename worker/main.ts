@@ -10,7 +10,7 @@ import { installLineDispatcher } from '../line/dispatcher.ts'
 import { createMessageTemplate } from '../line/message-template.ts'
 import { requireCurrentSchema, SchemaMismatch } from '../store/migrate.ts'
 import { createStore } from '../store/store.ts'
-import { createDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts'
+import { openWarehouse } from '../warehouse/open.ts'
 import { ensureBundle } from './bundle.ts'
 import { startWorker } from './worker.ts'
 
@@ -62,10 +62,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     secretKey: config.secretKey.reveal(),
     onLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
   })
-  const warehouse = createDuckDbWarehouse({
-    dataDir: config.dataDir,
-    memoryLimit: config.warehouse.memory,
-  })
+  const warehouse = await openWarehouse(config.warehouse, config)
   const { baseUrl, deadlineMs } = config.line
   const uninstallDispatcher = installLineDispatcher({ baseUrl, deadlineMs })
   const line = createLine({ baseUrl, deadlineMs, clock: { now: () => Date.now() } })
@@ -93,6 +90,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     mergeEveryMs: config.worker.outcomeMergeMs,
     roundDelaysMs: config.worker.roundDelaysMs,
     graceMs: config.worker.graceMs,
+    keepDays: config.keepDays,
     onFatal: (error) => {
       log.fatal({ err: error }, 'the worker ended by itself')
       end(1)

@@ -16,6 +16,7 @@ import { deliveryQueue, warehouseQueue } from '../workflows/queues.ts'
 import { startLaneWorkers } from './lane-workers.ts'
 import { createQueueRates } from './queue-rates.ts'
 import { ensureSearchAttributes } from './search-attributes.ts'
+import { type KeepDays, startRetention } from './retention.ts'
 import { startSweeper } from './sweeper.ts'
 
 export interface WorkerDeps {
@@ -34,6 +35,7 @@ export interface WorkerDeps {
   roundDelaysMs: readonly number[]
   /** Longest wait at shutdown for batches under way; longer than one LINE call. */
   graceMs: number
+  keepDays: KeepDays
   onFatal: (error: Error) => void
 }
 
@@ -110,6 +112,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   })
   await laneWorkers.ready
   const sweeper = startSweeper({ ...store, client, now: deps.now, log })
+  const retention = startRetention({ ...deps, retention: store.retention })
 
   return {
     async shutdown() {
@@ -117,6 +120,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       // Lanes first: what their batches report is still worked on by this worker's workflows.
       await laneWorkers.shutdown()
       await sweeper.stop()
+      await retention.stop()
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await Promise.all(running)
     },

@@ -70,7 +70,12 @@ export const recipientRoutes = [
     answers: { 200: malformedList },
     problems: ['not-found', 'too-early', 'warehouse-away'],
     handle: async (deps, { params, query }) => {
-      const { id } = await requireDelivery(deps, params.id)
+      const { id, planDroppedAt } = await requireDelivery(deps, params.id)
+      if (planDroppedAt)
+        throw new Problem(
+          'not-found',
+          `The rows of the segment of delivery ${id} were removed on ${planDroppedAt.toISOString().slice(0, 10)} (LFM_KEEP_PLANS_DAYS).`,
+        )
       const plan = await deps.store.plans.find(id)
       if (!plan) {
         throw new Problem('too-early', `The audience of delivery ${id} is not frozen yet.`)

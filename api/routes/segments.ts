@@ -1,15 +1,18 @@
 // Routes of segments.
 import { Problem } from '../problem.ts'
-import { reply, route } from '../route.ts'
+import { reply, route, uploadRoute } from '../route.ts'
 import {
   segment,
   segmentInput,
   segmentList,
   segmentPreview,
   segmentPreviewInput,
+  segmentUpload,
+  segmentUploadQuery,
 } from '../schemas/segment.ts'
 import { idParams } from '../schemas/wire.ts'
 import { inspectSegment } from '../segment-check.ts'
+import { uploadSegment } from '../upload-segment.ts'
 import { segmentView } from '../views.ts'
 
 const tag = 'segments'
@@ -53,6 +56,23 @@ export const segmentRoutes = [
     answers: { 200: segmentPreview },
     problems: ['segment-refused', 'warehouse-away'],
     handle: async (deps, { body }) => reply(200, await inspectSegment(deps, body.sql, [])),
+  }),
+  uploadRoute({
+    method: 'post',
+    path: '/segments/upload',
+    operationId: 'uploadSegment',
+    summary: 'Makes a segment of an uploaded list of user ids, with columns for variables.',
+    tag,
+    query: segmentUploadQuery,
+    upload: {
+      contentType: 'text/csv',
+      description:
+        'A CSV whose first line names its columns, user_id among them, or nothing but one user id a line. UTF-8, UTF-16 or Shift_JIS; at most 100 MB.',
+    },
+    answers: { 201: segmentUpload },
+    problems: ['list-refused', 'warehouse-away'],
+    handle: async (deps, { query }, request) =>
+      reply(201, await uploadSegment(deps, query.name, request)),
   }),
   route({
     method: 'get',

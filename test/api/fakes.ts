@@ -101,6 +101,14 @@ export function fakeWarehouse(): AppParts['warehouse'] {
       yield [`U${'a'.repeat(32)}`, `U${'b'.repeat(32)}`]
       yield [`U${'c'.repeat(32)}`]
     },
+    async writeList(listId, columns, chunks) {
+      const ids = new Set<string>()
+      for await (const chunk of chunks) for (const { userId } of chunk) ids.add(userId)
+      const table = `list_${listId}`
+      const sql = `select ${['user_id', ...columns].join(', ')} from ${table}`
+      return { table, columns: [...columns], rows: ids.size, sql }
+    },
+    dropList: async () => undefined,
     malformedIds: async (_deliveryId, _attempt, limit) => ['nobody', 'U123'].slice(0, limit),
   }
 }

@@ -70,6 +70,17 @@ test('an ended delivery is retried over its unsent, once, and both show the link
   )
 })
 
+test('a delivery whose plan has been removed is not retried, and its malformed ids are not listed', async () => {
+  const id = await ended({ planned: 10, accepted: 6, unsent: 4 })
+  await api.store.retention.release(new Date(Date.now() + 60_000))
+  const answer = await retry(id)
+  expect(answer).toMatchObject({ status: 409, body: { type: '/problems/retry-refused' } })
+  expect(answer.body.detail).toMatch(/plan of delivery .* was removed on \d{4}-\d\d-\d\d/)
+  const listed = await api.call('GET', `/deliveries/${id}/malformed`)
+  expect(listed.status).toBe(404)
+  expect(listed.body.detail).toMatch(/were removed on/)
+})
+
 test('what is no retry is refused with a sentence that says why', async () => {
   const { id: open } = await makeDelivery(api)
   expect((await retry(open)).body).toMatchObject({

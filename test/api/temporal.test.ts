@@ -52,6 +52,7 @@ const aDelivery = (): Delivery => ({
   endedAt: null,
   restoredAt: null,
   closingRound: null,
+  planDroppedAt: null,
   account: null,
 })
 const facts = { lineChannelId: '1650000009', summary: '友'.repeat(200) }

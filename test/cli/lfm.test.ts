@@ -219,6 +219,23 @@ describe('what goes wrong', () => {
   })
 })
 
+test('a list is uploaded from a file or from standard input, and what it lacks is told', async () => {
+  const file = join(folder, 'list.csv')
+  const id = (digit: string) => `U${digit.repeat(32)}`
+  await writeFile(file, `user_id,name\n${id('a')},A\n${id('a')},B\nnobody,C\n`)
+  const made = await lfm(['segment', 'upload', file, '--name', 'VIPs'])
+  expect(made).toMatchObject({ code: 0, stderr: '' })
+  expect(made.stdout).toMatch(/columns +user_id, name/)
+  expect(made.stdout).toMatch(/valid +1\n.*duplicates +1\n.*rejected +1\n.*\n4 +no-user-id/)
+  const plain = await lfm(['--json', 'segment', 'upload', '-', '--name', 'Bare'], `${id('b')}\n`)
+  expect(plain.json()).toMatchObject({ valid: 1, segment: { name: 'Bare' } })
+  const refused = await lfm(['segment', 'upload', '-', '--name', 'None'], 'nobody\n')
+  expect(refused.code).not.toBe(0)
+  expect(refused.stderr).toMatch(/must name the columns/)
+  const missing = await lfm(['segment', 'upload', '/does/not/exist', '--name', 'None'])
+  expect(missing.stderr).toMatch(/ENOENT/)
+})
+
 test('--help tells of every command, exit code 0', async () => {
   const help = await lfm(['--help'])
   expect(help.code).toBe(0)

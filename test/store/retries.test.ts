@@ -46,14 +46,16 @@ test('the same number is the same delivery, pinned as the one that it retries', 
   const orders = await Promise.all([1, 2, 3].map(() => start(id, 1, ['unsent'])))
   expect(orders.filter((order) => order?.kind === 'started' && order.isNew)).toHaveLength(1)
   const [first] = orders
-  expect(first?.delivery).toMatchObject({
-    occurrence: `retry/${id}/1`,
-    retry: { of: id, outcomes: ['unsent'] },
-    campaignId: old?.campaignId,
-    contentId: old?.contentId,
-    contentVersion: old?.contentVersion,
-    segmentSql: old?.segmentSql,
-    state: 'starting',
+  expect(first).toMatchObject({
+    delivery: {
+      occurrence: `retry/${id}/1`,
+      retry: { of: id, outcomes: ['unsent'] },
+      campaignId: old?.campaignId,
+      contentId: old?.contentId,
+      contentVersion: old?.contentVersion,
+      segmentSql: old?.segmentSql,
+      state: 'starting',
+    },
   })
   const rest = await start(id, 2, ['rejected', 'skipped'])
   expect(rest).toMatchObject({ kind: 'started', isNew: true })
@@ -63,7 +65,8 @@ test('the same number is the same delivery, pinned as the one that it retries', 
 test('whom a retry had that ended before its first call another one may have', async () => {
   const { id } = await opened.delivery()
   const first = await start(id, 1, ['unsent'])
-  await opened.store.deliveries.end(first?.delivery.id ?? '', 'failed before send', {
+  if (first?.kind !== 'started') throw new Error('No retry was started.')
+  await opened.store.deliveries.end(first.delivery.id, 'failed before send', {
     account: null,
   })
   expect(await start(id, 2, ['unsent'])).toMatchObject({ kind: 'started', isNew: true })

@@ -17,6 +17,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { describeWarehouse } from '../../warehouse/conformance.ts'
 import {
+  deliveryAt,
   userId,
   type TableRow,
   type WarehouseUnderTest,
@@ -56,7 +57,7 @@ describe('the embedded warehouse', () => {
     return file
   }
   const freeze = (sql: string, variables: string[] = [], attempt = 'a1') =>
-    warehouse.freeze({ deliveryId: 'd1', attempt, sql, variables })
+    warehouse.freeze({ deliveryId: 'd1', attempt, sql, variables, deliveryAt })
   const refusal = async (sql: string) => {
     const error: unknown = await warehouse
       .inspectSegment(sql, [])
@@ -183,6 +184,84 @@ describe('the embedded warehouse', () => {
     })
   })
 
+  describe('puts the instant of the delivery in place of $delivery_at, and nowhere else', () => {
+    test.each([
+      [`'$delivery_at'`, '$delivery_at'],
+      [`'it''s $delivery_at'`, `it's $delivery_at`],
+      [String.raw`E'\'$delivery_at'`, `'$delivery_at`],
+      [`$$ $delivery_at $$`, ' $delivery_at '],
+      [`$x$ $$ $delivery_at $x$`, ' $$ $delivery_at '],
+      [`/* /* ' */ $delivery_at ' */ 'a'`, 'a'],
+      [`'大阪' -- it's $delivery_at\n || $Delivery_At::DATE`, '大阪2026-11-22'],
+      [`"$delivery_at" FROM (SELECT 'named' AS "$delivery_at")`, 'named'],
+      [`year($delivery_at)::VARCHAR||$delivery_at::DATE`, '20262026-11-22'],
+      [`CASE WHEN DATE '2026-11-01' > $delivery_at - INTERVAL 30 DAY THEN 'late' END`, 'late'],
+    ])('%s', async (sql, value) => {
+      const json = await variablesOf(`v: ${sql}`, ['v'])
+      expect(JSON.parse(json ?? '')).toEqual({ v: value })
+    })
+
+    test('a mistake after it is told at its place', async () => {
+      await drop('members/a.csv', `user_id\n${userId(1)}\n`)
+      const error = await refusal('SELECT user_id FROM members WHERE $delivery_at > nothing_like')
+      expect(error.position).toEqual({ line: 1, column: 50 })
+    })
+
+    test.each([['$1'], ['?'], ['$delivery_att'], ['$at']])('%s is refused', async (parameter) => {
+      const error = await refusal(`SELECT ${parameter} AS user_id, $delivery_at AS at`)
+      expect(error.message).toMatch(/only parameter of a segment is \$delivery_at/)
+    })
+  })
+
+  test.each([['click_log'], ['Line_Friends'], ['list_of_mine']])(
+    'a folder %s is not read, and told so',
+    async (folder) => {
+      await drop(`${folder}/a.csv`, `user_id\n${userId(1)}\n`)
+      await drop('members/a.csv', `user_id\n${userId(1)}\n`)
+      const listed = await refusal('SELECT * FROM nowhere')
+      expect(listed.message).toMatch(/The tables are: delivery_log, members\./)
+      expect((await warehouse.inspectSegment('SELECT * FROM members', [])).hasRows).toBe(true)
+    },
+  )
+
+  test('SQL of users reads uploaded lists and no other file of theirs', async () => {
+    async function* rows() {
+      yield [{ line: 1, userId: userId(1), values: [] }]
+    }
+    const { sql } = await warehouse.writeList('vip', [], rows())
+    expect((await freeze(sql)).audience.planned).toBe(1)
+    await drop('../warehouse/elsewhere/a.csv', 'secret')
+    const error = await refusal(
+      `SELECT content AS user_id FROM read_text('${dataDir}/warehouse/elsewhere/a.csv')`,
+    )
+    expect(error.message).toMatch(/Permission Error/)
+  })
+
+  test.each([[['a', 'A']], [['user_id']], [['氏名']], [['a b']], [['']]])(
+    'a list with the columns %j is not made',
+    async (columns) => {
+      async function* rows() {
+        yield []
+      }
+      await expect(warehouse.writeList('odd', columns, rows())).rejects.toThrow(/column of a list/)
+    },
+  )
+
+  test('a list of many rows is made within the memory of the engine', async () => {
+    const small = createDuckDbWarehouse({ dataDir, memoryLimit: '64MB' })
+    async function* rows() {
+      for (let from = 0; from < 300_000; from += 10_000)
+        yield Array.from({ length: 10_000 }, (_, n) => ({
+          line: from + n,
+          userId: userId((from + n) % 200_000),
+          values: [`name of ${from + n}`, null],
+        }))
+    }
+    const made = await small.writeList('large', ['name', 'note'], rows())
+    await small.close()
+    expect(made.rows).toBe(200_000)
+  })
+
   test('a segment that fails while it runs is refused with the kind of error and the column', async () => {
     await drop('members/a.csv', `user_id,age\n${userId(1)},old\n`)
     const error: unknown = await freeze('SELECT user_id, CAST(age AS INT) AS age FROM members', [
@@ -196,7 +275,7 @@ describe('the embedded warehouse', () => {
     const stop = new AbortController()
     const sql = `SELECT 'U' || md5(max(a.range * b.range)::VARCHAR) AS user_id FROM range(10000000) a, range(10000000) b`
     const freezing = warehouse.freeze(
-      { deliveryId: 'd1', attempt: 'a1', sql, variables: [] },
+      { deliveryId: 'd1', attempt: 'a1', sql, variables: [], deliveryAt },
       stop.signal,
     )
     const folder = join(dataDir, 'warehouse/plans/d1')
@@ -312,7 +391,7 @@ describe('the embedded warehouse', () => {
   test('names that would leave the data folder are refused', async () => {
     const sql = `SELECT '${userId(1)}' AS user_id`
     await expect(
-      warehouse.freeze({ deliveryId: '../d1', attempt: 'a1', sql, variables: [] }),
+      warehouse.freeze({ deliveryId: '../d1', attempt: 'a1', sql, variables: [], deliveryAt }),
     ).rejects.toThrow(/can't be part of a file name/)
   })
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lanes, recipientsPerMulticast, type Lane } from '../../domain/lane.ts'
 import { SegmentRefused } from '../port.ts'
-import { userId, type Facts, type TableRow } from './under-test.ts'
+import { deliveryAt, userId, type Facts, type TableRow } from './under-test.ts'
 
 /** States them. */
 export function describeFreezing(use: Facts): void {
@@ -147,7 +147,7 @@ export function describeFreezing(use: Facts): void {
       const { deliveryId, sql } = await use.frozen([{ user_id: userId(1) }])
       const reason = new Error('The delivery was cancelled.')
       const aborted = use.warehouse.freeze(
-        { deliveryId, attempt: 'a9', sql, variables: [] },
+        { deliveryId, attempt: 'a9', sql, variables: [], deliveryAt },
         AbortSignal.abort(reason),
       )
       await expect(aborted).rejects.toBe(reason)

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type Lane } from '../../domain/lane.ts'
 import { emptyAccount, outcomes, type Account, type Outcome } from '../../domain/outcome.ts'
 import { type OutcomeRow } from '../port.ts'
-import { userId, type Facts } from './under-test.ts'
+import { inChunks, userId, type Facts } from './under-test.ts'
 
 /** States them. */
 export function describeOutcomes(use: Facts): void {
@@ -154,6 +154,7 @@ export function describeOutcomes(use: Facts): void {
         attempt: 'a1',
         sql,
         variables: ['reason'],
+        deliveryAt: at,
       })
       expect(next.audience.planned).toBe(200)
       expect((await use.readAll(`${deliveryId}-next`, next)).multicast[0]?.variables).toBe(
@@ -194,8 +195,4 @@ export function describeOutcomes(use: Facts): void {
       )
     })
   })
-}
-
-async function* inChunks(rows: OutcomeRow[]): AsyncGenerator<OutcomeRow[]> {
-  for (let from = 0; from < rows.length; from += 2) yield rows.slice(from, from + 2)
 }

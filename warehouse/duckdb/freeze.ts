@@ -86,12 +86,12 @@ async function freezeRows(
 
 async function runSegment(
   { sealing }: FreezeDeps,
-  { sql, variables }: FreezeRequest,
+  { sql, variables, deliveryAt }: FreezeRequest,
   folder: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await sealed({ ...sealing, writable: folder }, async (connection, tables) => {
-    const segment = await checkSegment(connection, sql, variables, tables)
+    const segment = await checkSegment(connection, sql, variables, tables, deliveryAt)
     const rowsSql = `
       SELECT CAST(${name(segment.userId.name)} AS VARCHAR) AS user_id, ${variablesJson(segment.variables)} AS variables
       FROM ${segmentView}`

@@ -2,6 +2,7 @@
 import { StatementType, type DuckDBConnection } from '@duckdb/node-api'
 import { SegmentRefused, type SegmentColumn, type SegmentInspection } from '../port.ts'
 import { asText, rows, run } from './engine.ts'
+import { countInstants, setInstant, withInstant } from './delivery-at.ts'
 import { refusalFor, refusalWhileRunning } from './refusal.ts'
 import { type Tables } from './tables.ts'
 import { type VariableColumn } from './variables.ts'
@@ -18,15 +19,18 @@ export interface CheckedSegment {
 
 /**
  * Requires exactly one SELECT that yields `user_id` and the variables, and makes it readable as `segmentView`.
+ * @param deliveryAt what `$delivery_at` stands for, ISO 8601.
  * @throws SegmentRefused
  */
 export async function checkSegment(
   connection: DuckDBConnection,
-  sql: string,
+  written: string,
   variables: readonly string[],
   tables: Tables,
+  deliveryAt: string,
 ): Promise<CheckedSegment> {
-  await requireOneSelect(connection, sql, tables)
+  await setInstant(connection, deliveryAt)
+  const sql = await requireOneSelect(connection, written, tables)
   // As a statement of its own and not within parentheses: a semicolon or comment at its end is then harmless.
   await refusing(sql, tables, () => run(connection, `CREATE TEMP VIEW ${segmentView} AS\n${sql}`))
   const described = await rows(connection, `DESCRIBE ${segmentView}`)
@@ -60,7 +64,8 @@ export async function inspectSegment(
   variables: readonly string[],
   tables: Tables,
 ): Promise<SegmentInspection> {
-  const { columns } = await checkSegment(connection, sql, variables, tables)
+  const now = new Date().toISOString()
+  const { columns } = await checkSegment(connection, sql, variables, tables, now)
   try {
     const first = await rows(connection, `SELECT 1 FROM (FROM ${segmentView} LIMIT 1)`)
     return { columns, hasRows: first.length > 0 }
@@ -69,12 +74,20 @@ export async function inspectSegment(
   }
 }
 
+/** The statement, with the instant in place of its parameter. */
 async function requireOneSelect(
   connection: DuckDBConnection,
-  sql: string,
+  written: string,
   tables: Tables,
-): Promise<void> {
-  const parsed = await parse(connection, sql)
+): Promise<string> {
+  const parsed = await parse(connection, written)
+  // A view can have no parameter. Where the parser counts others than we found, nothing is guessed.
+  const { sql, places } = withInstant(written)
+  if (parsed.statements && countInstants(parsed.statements) !== places)
+    throw new SegmentRefused(
+      'invalid-sql',
+      'LFM cannot tell where $delivery_at stands in this SQL; write it once, in a WITH before the rest.',
+    )
   if (parsed.statements?.length === 0)
     throw new SegmentRefused('not-one-statement', 'The segment holds no SQL statement.')
   const statements = await refusing(sql, tables, () => connection.extractStatements(sql))
@@ -91,11 +104,12 @@ async function requireOneSelect(
     if (statement.parameterCount > 0)
       throw new SegmentRefused(
         'invalid-sql',
-        'A segment has no parameters; write the values into the SQL.',
+        'The only parameter of a segment is $delivery_at; write other values into the SQL.',
       )
   } finally {
     statement.destroySync()
   }
+  return sql
 }
 
 interface Parsed {

@@ -14,9 +14,17 @@ export type Layout = ReturnType<typeof createLayout>
  */
 export function createLayout(dataDir: string) {
   const root = join(dataDir, 'warehouse')
-  const plans = (deliveryId: string) => join(root, 'plans', plain(deliveryId))
-  const parts = (deliveryId: string) => join(root, 'parts', plain(deliveryId))
+  const allPlans = join(root, 'plans')
+  const allParts = join(root, 'parts')
+  const plans = (deliveryId: string) => join(allPlans, plain(deliveryId))
+  const parts = (deliveryId: string) => join(allParts, plain(deliveryId))
+  const logs = join(root, 'delivery_log')
+  const clicks = join(root, 'click_log')
+  const friendEvents = join(root, 'friend_events')
+  const lists = join(root, 'lists')
   return {
+    allPlans,
+    allParts,
     tables: join(dataDir, 'tables'),
     tmp: join(root, 'tmp'),
     plans,
@@ -24,8 +32,16 @@ export function createLayout(dataDir: string) {
     parts,
     part: (part: PartName) =>
       join(parts(part.deliveryId), `${part.lane}-${plain(part.page)}-${part.round}.parquet`),
-    logs: join(root, 'delivery_log'),
-    log: (deliveryId: string) => join(root, 'delivery_log', `${plain(deliveryId)}.parquet`),
+    logs,
+    log: (deliveryId: string) => join(logs, `${plain(deliveryId)}.parquet`),
+    clicks,
+    clickPart: (part: string) => join(clicks, `${plain(part)}.parquet`),
+    friendEvents,
+    friendEventPart: (part: string) => join(friendEvents, `${plain(part)}.parquet`),
+    lists,
+    list: (listId: string) => join(lists, `list_${plain(listId)}.parquet`),
+    /** The name of the table in a list's file. */
+    listIn: (path: string) => basename(path, '.parquet'),
   }
 }
 
@@ -87,6 +103,11 @@ async function sync(path: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/** Whether there is a file of this path. */
+export async function isThere(path: string): Promise<boolean> {
+  return (await namesIn(dirname(path))).includes(basename(path))
 }
 
 /** The visible files of a folder with one of these endings, sorted; none where there is no such folder. */

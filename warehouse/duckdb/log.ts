@@ -9,7 +9,7 @@ import { partsRelation } from './parts.ts'
 import { readPlan } from './plan.ts'
 import { parquet, text } from './sql-text.ts'
 import { stretchesOf, within, type Stretch } from './stretches.ts'
-import { logColumns } from './tables.ts'
+import { logColumns } from './own-tables.ts'
 
 const idsAtATime = 10_000
 
@@ -96,7 +96,7 @@ export async function* recipients(
   const path = layout.log(deliveryId)
   if (!(await filesIn(layout.logs, '.parquet')).includes(path))
     throw new Error(
-      `Delivery ${deliveryId} has no delivery_log yet; it is made when the delivery ends.`,
+      `Delivery ${deliveryId} has no delivery_log; it is made when the delivery ends, and may be removed after LFM_KEEP_LOGS_DAYS.`,
     )
   const connection = await engine.connect()
   try {

@@ -1,5 +1,6 @@
 // Turns what the engine says about a user's SQL into a refusal with a reason and a position.
 import { SegmentRefused } from '../port.ts'
+import { ownNames } from './own-tables.ts'
 import { type Tables } from './tables.ts'
 
 /** The engine's message without its drawing of the line. */
@@ -15,9 +16,14 @@ export function refusalFor(error: unknown, sql: string, tables: Tables): Segment
   const position = positionOf(error, sql)
   const missing = /Table with name (.+) does not exist/.exec(message)?.[1]
   if (missing === undefined) return new SegmentRefused('invalid-sql', message, position, error)
-  const known = tables.usable.map((table) => table.name).join(', ')
+  const all = tables.usable.map((table) => table.name)
+  const isMain = (table: string) => table === 'delivery_log' || !ownNames.has(table)
+  const known = all.filter((table) => isMain(table) && !table.startsWith('list_')).join(', ')
+  const besides = all.filter((table) => !isMain(table)).join(', ')
   const why = tables.refused.get(missing.toLowerCase())
-  const sentence = why ?? `${message.split('\n')[0] ?? message} The tables are: ${known}.`
+  const sentence =
+    why ??
+    `${message.split('\n')[0] ?? message} The tables are: ${known}. Besides, LFM keeps ${besides}, and each uploaded list.`
   return new SegmentRefused('unknown-table', sentence, position, error)
 }
 

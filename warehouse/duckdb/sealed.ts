@@ -43,7 +43,15 @@ export async function sealed<T>(
       for (const table of found.usable)
         if (await makeView(connection, table, found.refused)) tables.usable.push(table)
       // Each folder ends with a slash, so that `tables` does not open `tables-old` as well.
-      const folders = [layout.tables, layout.logs, spill, ...(writable ? [writable] : [])]
+      const folders = [
+        layout.tables,
+        layout.logs,
+        layout.clicks,
+        layout.friendEvents,
+        layout.lists,
+        spill,
+        ...(writable ? [writable] : []),
+      ]
       const allowed = folders.map((folder) => text(`${folder}/`)).join(', ')
       await connection.run(`SET allowed_directories = [${allowed}]`)
       await connection.run('SET enable_external_access = false')

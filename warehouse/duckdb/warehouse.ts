@@ -3,14 +3,17 @@ import { readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Warehouse } from '../port.ts'
 import { asText, createEngine, rows } from './engine.ts'
+import { writeClicks, writeFriendEvents } from './events.ts'
 import { freeze, freezeRetry } from './freeze.ts'
 import { inspectSegment } from './inspect.ts'
 import { createLayout, isCode } from './layout.ts'
+import { dropList, inspectList, writeList } from './lists.ts'
 import { materialiseLog, recipients } from './log.ts'
 import { segmentFile } from './plan.ts'
 import { dropOtherParts, writePart, writeUnsent } from './parts.ts'
 import { readRequests } from './read.ts'
 import { reconcile } from './reconcile.ts'
+import { dropDelivery, dropLogsBefore, heldDeliveries } from './retention.ts'
 import { sealed } from './sealed.ts'
 import { parquet } from './sql-text.ts'
 
@@ -70,6 +73,15 @@ export function createDuckDbWarehouse(options: DuckDbWarehouseOptions): Warehous
       for (const entry of entries)
         if (entry !== attempt) await rm(join(folder, entry), { recursive: true, force: true })
     },
+
+    writeClicks: (part, chunks) => writeClicks(deps, part, chunks),
+    writeFriendEvents: (part, chunks) => writeFriendEvents(deps, part, chunks),
+    writeList: (listId, columns, chunks) => writeList(deps, listId, columns, chunks),
+    inspectList: (listId) => inspectList(deps, listId),
+    dropList: (listId) => dropList(deps, listId),
+    heldDeliveries: () => heldDeliveries(layout),
+    dropDelivery: (deliveryId) => dropDelivery(layout, deliveryId),
+    dropLogsBefore: (day) => dropLogsBefore(deps, day),
 
     close: () => engine.close(),
   }

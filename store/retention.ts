@@ -1,0 +1,48 @@
+// Which deliveries' plans may go: said here before anything goes, so that no retry begins that would need one.
+import { sql } from 'kysely'
+import { type Db } from './database.ts'
+
+export interface Retention {
+  /**
+   * Gives up the plans of deliveries that ended before the instant and that no open delivery retries.
+   * Those given up stay so, also where plans are to be kept longer from then on.
+   */
+  release(endedBefore: Date): Promise<void>
+  /** Those of the deliveries whose plan has been given up; ids that no delivery can have are left out. */
+  released(ids: readonly string[]): Promise<string[]>
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const idsAtATime = 1_000
+
+export function createRetention(db: Db): Retention {
+  return {
+    release: (endedBefore) =>
+      db.transaction().execute(async (tx) => {
+        // First the locks, then the look: whoever orders a retry holds the same lock until it can be seen.
+        await sql`
+          select id from delivery where ended_at < ${endedBefore} and plan_dropped_at is null
+          order by id for update`.execute(tx)
+        await sql`
+          update delivery d set plan_dropped_at = clock_timestamp()
+          where ended_at < ${endedBefore} and plan_dropped_at is null
+            and not exists (select from delivery r where r.retry_of = d.id and r.ended_at is null)`.execute(
+          tx,
+        )
+      }),
+    async released(ids) {
+      const possible = ids.filter((id) => uuid.test(id))
+      const found: string[] = []
+      for (let from = 0; from < possible.length; from += idsAtATime) {
+        const rows = await db
+          .selectFrom('delivery')
+          .select('id')
+          .where('id', 'in', possible.slice(from, from + idsAtATime))
+          .where('plan_dropped_at', 'is not', null)
+          .execute()
+        found.push(...rows.map(({ id }) => id))
+      }
+      return found
+    },
+  }
+}

@@ -1,0 +1,311 @@
+// What the BigQuery driver does when calls are lost, refused or slow: every step stays the same step.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createBigQuerySimulator } from '../../simulator/bigquery/simulator.ts'
+import { type BigQueryWarehouseOptions } from '../../warehouse/bigquery/warehouse.ts'
+import { createBigQueryWarehouse } from '../../warehouse/bigquery/warehouse.ts'
+import { deliveryAt, inChunks, userId } from '../../warehouse/conformance/under-test.ts'
+import { SegmentRefused, type OutcomeRow, type Warehouse } from '../../warehouse/port.ts'
+import { openBigQueryUnderTest } from './bigquery-under-test.ts'
+
+const where = { project: 'shop', location: 'asia-northeast1', patienceMs: 5 }
+
+interface SimulatedJob {
+  jobId: string
+  configuration: { labels?: Record<string, string> }
+}
+
+describe('a BigQuery warehouse', () => {
+  let simulator: ReturnType<typeof createBigQuerySimulator>
+  let apiEndpoint: string
+  let made: Awaited<ReturnType<typeof openBigQueryUnderTest>>
+  let warehouse: Warehouse
+  const opened: Warehouse[] = []
+
+  beforeEach(async () => {
+    simulator = createBigQuerySimulator()
+    const { port } = await simulator.listen(0, '127.0.0.1')
+    apiEndpoint = `http://127.0.0.1:${port}`
+    made = await openBigQueryUnderTest({ ...where, apiEndpoint })
+    warehouse = made.warehouse
+    await made.loadTable(
+      'friends',
+      Array.from({ length: 1200 }, (_, n) => ({ user_id: userId(n), city: `c${n % 7}` })),
+    )
+  })
+  afterEach(async () => {
+    await control('DELETE', 'faults')
+    for (const other of opened.splice(0)) await other.close()
+    await made.dispose()
+    await simulator.close()
+  })
+
+  async function control(method: string, path: string, body?: unknown): Promise<unknown> {
+    const answer = await fetch(`${apiEndpoint}/_sim/bigquery/${path}`, {
+      method,
+      ...(body !== undefined && {
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      }),
+    })
+    const told: unknown = await answer.json()
+    if (!answer.ok) throw new Error(JSON.stringify(told))
+    return told
+  }
+  const fault = (rule: object) => control('POST', 'faults', rule)
+  const jobsOf = async (step: string) =>
+    ((await control('GET', 'jobs')) as SimulatedJob[]).filter(
+      ({ configuration }) => configuration.labels?.['step'] === step,
+    )
+  const jobIds = async (step: string) => (await jobsOf(step)).map(({ jobId }) => jobId)
+
+  /** Another process on the same dataset. */
+  function another(more: Partial<BigQueryWarehouseOptions> = {}): Warehouse {
+    const options = { ...where, apiEndpoint, dataset: made.dataset, maximumBytesBilled: 1e9 }
+    const other = createBigQueryWarehouse({ ...options, ...more })
+    opened.push(other)
+    return other
+  }
+
+  const request = (attempt = 'a1', deliveryId = 'd1') => ({
+    deliveryId,
+    attempt,
+    sql: 'SELECT user_id, city FROM friends',
+    variables: ['city'],
+    deliveryAt,
+  })
+  const everybody = (requests = 7): OutcomeRow[] =>
+    Array.from({ length: requests }, (_, requestNo) => ({
+      lane: 'multicast',
+      requestNo,
+      fromOrdinal: 0,
+      toOrdinal: requestNo < 3 ? 172 : 171,
+      outcome: 'accepted',
+      lineRequestId: null,
+      retryKey: null,
+      at: deliveryAt,
+      reason: null,
+    }))
+  const part = (page = '0', deliveryId = 'd1') =>
+    ({ deliveryId, lane: 'multicast', page, round: 0 }) as const
+  const readAll = (from: Warehouse, attempt = 'a1') =>
+    from.readRequests({
+      deliveryId: 'd1',
+      attempt,
+      lane: 'multicast',
+      fromRequest: 0,
+      toRequest: 7,
+    })
+
+  describe('freezing', () => {
+    test('runs no step twice when every answer to a new job is lost', async () => {
+      const undisturbed = await warehouse.freeze(request('a0'))
+      await fault({ on: 'jobs.insert', do: 'accept-then-drop-connection', when: { every: 2 } })
+      const plan = await warehouse.freeze(request())
+      expect({ ...plan, attempt: 'a0' }).toEqual(undisturbed)
+      const segments = (await jobIds('segment')).filter((id) => id.includes('_a1_'))
+      expect(segments).toHaveLength(1)
+    })
+
+    test('by another process finds the jobs of one that was killed', async () => {
+      const plan = await warehouse.freeze(request())
+      const before = ((await control('GET', 'jobs')) as unknown[]).length
+      const again = await another().freeze(request())
+      expect(again).toEqual(plan)
+      expect(((await control('GET', 'jobs')) as unknown[]).length).toBe(before)
+    })
+
+    test('takes a new id only when the job before has failed', async () => {
+      await fault({
+        on: 'jobs.insert',
+        do: 'job-fails',
+        when: { jobIdPrefix: `lfm_${made.dataset}_d1_a1_people`, times: 2 },
+      })
+      await warehouse.freeze(request())
+      const ids = (await jobIds('people')).map((id) => id.replace(/^.*_people_/, ''))
+      expect(ids).toEqual(['0', '1', '2'])
+    })
+
+    test('goes through a storm of refusals and lost answers with the same plan', async () => {
+      const undisturbed = await warehouse.freeze(request('a0'))
+      await fault({ on: 'any', do: 'error', reason: 'rateLimitExceeded', when: { share: 0.15 } })
+      await fault({ on: 'any', do: 'error', status: 503, when: { share: 0.15 } })
+      await fault({ on: 'any', do: 'half-a-reply', when: { share: 0.05 } })
+      const plan = await another().freeze(request())
+      expect({ ...plan, attempt: 'a0' }).toEqual(undisturbed)
+      expect(await readAll(another())).toHaveLength(7)
+    })
+
+    test('takes warnings of a job for no failure', async () => {
+      await fault({ on: 'jobs.insert', do: 'job-errors-without-result' })
+      expect((await warehouse.freeze(request())).audience.planned).toBe(1200)
+    })
+
+    test('that is aborted cancels its job', async () => {
+      await warehouse.inspectSegment(request().sql, [])
+      await fault({
+        on: 'jobs.insert',
+        do: 'job-stays',
+        runningPolls: 1_000_000,
+        when: { jobIdPrefix: `lfm_${made.dataset}_d1_a1_segment` },
+      })
+      const abort = new AbortController()
+      const reason = new Error('The delivery was cancelled.')
+      const freezing = warehouse.freeze(request(), abort.signal)
+      while ((await jobIds('segment')).length === 0) await new Promise(setImmediate)
+      abort.abort(reason)
+      await expect(freezing).rejects.toBe(reason)
+      expect(await control('GET', 'calls?route=jobs.cancel')).toHaveLength(1)
+    })
+
+    test('that stalls and wakes up after another attempt won changes nothing of its plan', async () => {
+      await warehouse.inspectSegment(request().sql, [])
+      await fault({
+        on: 'jobs.insert',
+        do: 'job-stays',
+        runningPolls: 40,
+        when: { jobIdPrefix: `lfm_${made.dataset}_d1_a1_people` },
+      })
+      const stalled = another().freeze(request('a1'))
+      const won = await warehouse.freeze(request('a2'))
+      await warehouse.dropOtherAttempts('d1', 'a2')
+      const before = await readAll(warehouse, 'a2')
+      await stalled.catch(() => undefined)
+      expect(await readAll(another(), 'a2')).toEqual(before)
+      expect(won.audience.planned).toBe(1200)
+    })
+
+    test('labels each job and bounds what it may be billed', async () => {
+      await warehouse.freeze({ ...request(), campaignId: 'Spring 2026' })
+      for (const { configuration } of await jobsOf('people')) {
+        expect(configuration).toMatchObject({
+          labels: { app: 'lfm', step: 'people', delivery: 'd1', campaign: 'spring_2026' },
+          query: { maximumBytesBilled: '1000000000' },
+        })
+      }
+    })
+  })
+
+  describe('variables', () => {
+    test('are the bytes that the embedded warehouse writes', async () => {
+      const sql = `SELECT '${userId(1)}' AS user_id, 'a"\\\\b\\n\\u001f\\u2028é<>&' AS t, 9007199254740993 AS big, 12 AS small,
+        1.5 AS f, 2.0 AS whole, TRUE AS yes, DATE '2026-01-02' AS day, CAST(NULL AS STRING) AS nothing,
+        TIMESTAMP '2026-01-02 03:04:05.12+00' AS instant, NUMERIC '1.50' AS n`
+      const variables = ['t', 'big', 'small', 'f', 'whole', 'yes', 'day', 'nothing', 'instant', 'n']
+      await warehouse.freeze({ ...request(), sql, variables })
+      const range = { deliveryId: 'd1', attempt: 'a1', lane: 'push', fromRequest: 0 } as const
+      const [read] = await warehouse.readRequests({ ...range, toRequest: 1 })
+      expect(read?.variables).toBe(
+        `{"big":"9007199254740993","day":"2026-01-02","f":1.5,"instant":"2026-01-02T03:04:05.12Z","n":1.5,"nothing":null,"small":12,"t":"a\\"\\\\b\\n\\u001F\u2028é<>&","whole":2.0,"yes":true}`,
+      )
+    })
+  })
+
+  describe('reading', () => {
+    test('puts rows of any order and pages of any length together', async () => {
+      await warehouse.freeze(request())
+      const whole = await readAll(warehouse)
+      await control('PATCH', 'settings', { shortPages: 1, maxPageRows: 50 })
+      expect(await readAll(another())).toEqual(whole)
+      expect(whole.map(({ userIds }) => userIds.length)).toEqual([
+        172, 172, 172, 171, 171, 171, 171,
+      ])
+    })
+
+    test('by queries gives the same', async () => {
+      await warehouse.freeze(request())
+      expect(await readAll(another({ readBy: 'query' }))).toEqual(await readAll(warehouse))
+    })
+
+    test('of a plan that has expired says what to do', async () => {
+      await warehouse.freeze(request())
+      await control('POST', 'clock', { advanceMs: 31 * 24 * 60 * 60 * 1000 })
+      await expect(readAll(another())).rejects.toThrow(
+        /does not hold .* gone or has expired.*cancel the delivery/,
+      )
+    })
+  })
+
+  describe('outcomes', () => {
+    beforeEach(() => warehouse.freeze(request()))
+    const isExact = async (by = warehouse) => (await by.reconcile('d1', 'a1')).isExact
+
+    test('are there once when answers to uploads are lost', async () => {
+      await fault({ on: 'jobs.upload', do: 'accept-then-drop-connection', when: { every: 2 } })
+      await fault({ on: 'jobs.upload', do: 'drop-before-accept', when: { every: 3 } })
+      for (const row of everybody())
+        await warehouse.writePart(part(String(row.requestNo)), inChunks([row]))
+      expect(await isExact()).toBe(true)
+    })
+
+    test('of parts that wait together go in fewer jobs', async () => {
+      await Promise.all(
+        everybody().map((row) => warehouse.writePart(part(String(row.requestNo)), inChunks([row]))),
+      )
+      expect(await isExact()).toBe(true)
+      expect((await jobIds('load')).length).toBeLessThan(4)
+    })
+
+    test('of another process are waited for', async () => {
+      await fault({ on: 'jobs.upload', do: 'job-stays', runningPolls: 20 })
+      await another().writePart(part(), inChunks(everybody()))
+      expect(await isExact()).toBe(true)
+    })
+
+    test('whose table was removed are found missing, and can be loaded again', async () => {
+      await warehouse.writePart(part(), inChunks(everybody()))
+      expect(await isExact()).toBe(true)
+      await fetch(
+        `${apiEndpoint}/bigquery/v2/projects/shop/datasets/${made.dataset}/tables/lfm_outcomes_d1`,
+        { method: 'DELETE' },
+      )
+      expect(await isExact()).toBe(false)
+      await warehouse.writePart(part(), inChunks(everybody()))
+      expect(await isExact()).toBe(true)
+    })
+
+    test('become the log once, though the answer to the job is lost', async () => {
+      await warehouse.writePart(part(), inChunks(everybody()))
+      await fault({ on: 'jobs.insert', do: 'accept-then-drop-connection', when: { every: 2 } })
+      const facts = { deliveryId: 'd1', campaignId: 'c', channelId: '1', attempt: 'a1' }
+      expect(await warehouse.materialiseLog(facts)).toEqual({ rows: 1200 })
+      expect(await another().materialiseLog(facts)).toEqual({ rows: 1200 })
+      expect(await jobIds('log')).toHaveLength(1)
+    })
+  })
+
+  describe('refuses in one sentence', () => {
+    const refusal = async (by: Warehouse, sql = 'SELECT user_id FROM friends') => {
+      const error: unknown = await by.inspectSegment(sql, []).catch((reason: unknown) => reason)
+      if (error instanceof SegmentRefused) return error
+      throw new Error(`Not refused: ${String(error)}`)
+    }
+
+    test('a segment over the byte limit, before it runs', async () => {
+      await warehouse.inspectSegment(request().sql, [])
+      const error = await refusal(another({ maximumBytesBilled: 100 }))
+      expect(error.reason).toBe('too-much-data')
+      expect(error.message).toMatch(/would read .* GB.*LFM_BIGQUERY_MAXIMUM_BYTES_BILLED/)
+    })
+
+    test('a dataset that is not there', async () => {
+      const error = await refusal(another({ dataset: 'nowhere' }))
+      expect(error.message).toMatch(/has no dataset nowhere.*bq --location=asia-northeast1 mk/)
+    })
+
+    test('a location that is not the dataset’s', async () => {
+      const error = await refusal(another({ location: 'US' }))
+      expect(error.message).toMatch(/lies in asia-northeast1.*LFM_BIGQUERY_LOCATION is US/)
+    })
+
+    test('a table of a dataset that is not there', async () => {
+      const error = await refusal(warehouse, 'SELECT user_id FROM elsewhere.friends')
+      expect(error.message).toMatch(/elsewhere/)
+    })
+
+    test('missing rights', async () => {
+      await fault({ on: 'datasets.get', do: 'error', reason: 'accessDenied' })
+      const error = await refusal(another())
+      expect(error.message).toMatch(/roles\/bigquery.dataEditor/)
+    })
+  })
+})

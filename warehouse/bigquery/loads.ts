@@ -1,0 +1,180 @@
+// Loads parts of outcomes: those that wait go together in one job, so that a delivery stays within its table's quota.
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Connection } from './client.ts'
+import { failureOf } from './failures.ts'
+import { type Jobs } from './jobs.ts'
+import { digestOf, outcomesTable } from './names.ts'
+import { outcomesShape } from './schemas.ts'
+import { type Tables } from './tables.ts'
+
+/** A part as lines of JSON. */
+export interface PartLines {
+  /** The same for the same rows of the same part. */
+  digest: string
+  lines: readonly string[]
+}
+
+/**
+ * Changes to one table: 5 in 10 s and 1,500 in a day, over all processes.
+ * https://cloud.google.com/bigquery/quotas#standard_tables
+ */
+const loadsInTenSeconds = 4
+const tenSecondsMs = 10_000
+/** Beyond so many of one process in a day, one a minute: that is 1,440 a day less what others leave. */
+const loadsBeforeSlow = 1_000
+const slowMs = 60_000
+const dayMs = 24 * 60 * 60 * 1000
+/** Lines that one job takes at most; more wait for the next. */
+const linesAtOnce = 1_000_000
+
+interface Waiting extends PartLines {
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+interface Queue {
+  waiting: Waiting[]
+  isRunning: boolean
+  startedAt: number[]
+  /** Jobs that BigQuery has taken and not yet ended. */
+  underWay: Set<Promise<void>>
+}
+
+export type Loads = ReturnType<typeof createLoads>
+
+export function createLoads({
+  connection,
+  jobs,
+  tables,
+}: {
+  connection: Connection
+  jobs: Jobs
+  tables: Tables
+}) {
+  const queues = new Map<string, Queue>()
+
+  async function pump(deliveryId: string, queue: Queue): Promise<void> {
+    if (queue.isRunning) return
+    queue.isRunning = true
+    try {
+      while (queue.waiting.length > 0) {
+        await untilAllowed(queue)
+        const group = takeGroup(queue)
+        queue.startedAt.push(Date.now())
+        await load(deliveryId, queue, group).then(
+          () => group.forEach(({ resolve }) => resolve()),
+          (error: unknown) => group.forEach(({ reject }) => reject(error)),
+        )
+      }
+    } finally {
+      queue.isRunning = false
+    }
+  }
+
+  /** Resolves when BigQuery has taken the job: from then on a crash of ours loses nothing of it. */
+  async function load(
+    deliveryId: string,
+    queue: Queue,
+    group: readonly PartLines[],
+  ): Promise<void> {
+    const table = outcomesTable(deliveryId)
+    await tables.ensureOnce(table, outcomesShape, true)
+    const wanted = {
+      id: [deliveryId, 'load', digestOf(...group.map(({ digest }) => digest))],
+      step: 'load',
+      deliveryId,
+      load: {
+        destinationTable: connection.reference(table),
+        sourceFormat: 'NEWLINE_DELIMITED_JSON',
+        schema: { fields: outcomesShape.fields },
+        createDisposition: 'CREATE_IF_NEEDED',
+        writeDisposition: 'WRITE_APPEND',
+      },
+      upload: () => group.flatMap(({ lines }) => lines),
+      isThere: () => areThere(deliveryId, group),
+    }
+    const { taken, done } = jobs.start(wanted)
+    const watched = done.then(
+      () => undefined,
+      () => undefined, // Told to who waited for `taken`, or found by reconcile and made again from the ledger.
+    )
+    queue.underWay.add(watched)
+    void watched.then(() => queue.underWay.delete(watched))
+    await taken
+  }
+
+  /** Whether an earlier load of the same rows is still in the table: they may have been removed since. */
+  async function areThere(deliveryId: string, group: readonly PartLines[]): Promise<boolean> {
+    const digests = group.map(({ digest }) => `'${digest}'`)
+    try {
+      const [counted] = await jobs.rows({
+        id: [deliveryId, 'look-for-load', randomUUID()],
+        step: 'look-for-load',
+        deliveryId,
+        query: {
+          query: `SELECT COUNT(DISTINCT load_id) FROM ${connection.named(outcomesTable(deliveryId))} WHERE load_id IN (${digests.join(', ')})`,
+        },
+      })
+      return Number(counted?.[0]) === group.length
+    } catch (error) {
+      if (failureOf(error).kind === 'missing') return false
+      throw error
+    }
+  }
+
+  return {
+    /** Adds a part's rows; resolves when BigQuery has taken them. */
+    add(deliveryId: string, part: PartLines): Promise<void> {
+      const queue = queues.get(deliveryId) ?? {
+        waiting: [],
+        isRunning: false,
+        startedAt: [],
+        underWay: new Set(),
+      }
+      queues.set(deliveryId, queue)
+      return new Promise((resolve, reject) => {
+        queue.waiting.push({ ...part, resolve, reject })
+        void pump(deliveryId, queue)
+      })
+    },
+
+    /** Resolves when no load of the delivery is under way any more, here or in another process. */
+    async settle(deliveryId: string): Promise<void> {
+      const queue = queues.get(deliveryId)
+      while (queue && queue.underWay.size > 0) await Promise.all(queue.underWay)
+      await jobs.settled([deliveryId, 'load'])
+    },
+
+    async close(): Promise<void> {
+      for (const { underWay } of queues.values()) await Promise.all(underWay)
+    },
+  }
+}
+
+async function untilAllowed(queue: Queue): Promise<void> {
+  const now = Date.now()
+  queue.startedAt = queue.startedAt.filter((at) => at > now - dayMs)
+  const { startedAt } = queue
+  const fourth = startedAt.at(-loadsInTenSeconds) ?? -Infinity
+  const last = startedAt.at(-1) ?? -Infinity
+  const slow = startedAt.length >= loadsBeforeSlow ? last + slowMs : -Infinity
+  const waitMs = Math.max(fourth + tenSecondsMs, slow) - now
+  if (waitMs > 0) await sleep(waitMs)
+}
+
+function takeGroup(queue: Queue): Waiting[] {
+  const group: Waiting[] = []
+  let lines = 0
+  while (queue.waiting.length > 0) {
+    const next = queue.waiting[0]
+    if (!next || (group.length > 0 && lines + next.lines.length > linesAtOnce)) break
+    // The same part given twice in one moment is one.
+    const isIn = group.some(({ digest }) => digest === next.digest)
+    if (isIn) break
+    group.push(next)
+    lines += next.lines.length
+    queue.waiting.shift()
+  }
+  return group
+}

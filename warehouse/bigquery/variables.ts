@@ -1,0 +1,78 @@
+// The SQL that writes a row's variables as one canonical JSON text, byte for byte as the embedded warehouse does.
+import { name, text } from './sql-text.ts'
+
+/** A column that becomes a variable. */
+export interface VariableColumn {
+  /** The key in the JSON object, as the content writes it. */
+  key: string
+  /** The segment's column. */
+  column: string
+  /** BigQuery's own name of the type; `ARRAY<…>` where the column is repeated. */
+  type: string
+}
+
+/** Largest integer that a JSON reader keeps exact. */
+const safe = '9007199254740991'
+
+/** An expression of type STRING: a JSON object with sorted keys, `{}` without columns. */
+export function variablesJson(columns: readonly VariableColumn[]): string {
+  if (columns.length === 0) return `'{}'`
+  const sorted = [...columns].sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
+  const pieces = sorted.flatMap(({ key, column, type }, index) => [
+    text(`${index === 0 ? '{' : ','}${JSON.stringify(key)}:`),
+    `IFNULL(${valueJson(name(column), type)}, 'null')`,
+  ])
+  return `CONCAT(${[...pieces, `'}'`].join(', ')})`
+}
+
+function valueJson(value: string, type: string): string {
+  switch (type) {
+    case 'INTEGER':
+    case 'INT64':
+    case 'NUMERIC':
+    case 'BIGNUMERIC':
+      // A larger number would be rounded in silence by whoever parses the JSON.
+      return `IF(${value} BETWEEN -${safe} AND ${safe}, CAST(${value} AS STRING), CONCAT('"', CAST(${value} AS STRING), '"'))`
+    case 'BOOLEAN':
+    case 'BOOL':
+      return `CAST(${value} AS STRING)`
+    case 'FLOAT':
+    case 'FLOAT64':
+      return floatJson(value)
+    case 'STRING':
+      return textJson(value)
+    case 'DATE':
+      return `CONCAT('"', CAST(${value} AS STRING), '"')`
+    case 'TIMESTAMP':
+      return `CONCAT('"', FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E*S', ${value}, 'UTC'), 'Z"')`
+    case 'DATETIME':
+      return `CONCAT('"', FORMAT_DATETIME('%Y-%m-%dT%H:%M:%E*S', ${value}), '"')`
+    case 'TIME':
+      return `CONCAT('"', FORMAT_TIME('%H:%M:%E*S', ${value}), '"')`
+    default:
+      return `IF(${value} IS NULL, NULL, TO_JSON_STRING(${value}))`
+  }
+}
+
+function floatJson(value: string): string {
+  // BigQuery writes a whole FLOAT64 without its point, which the embedded warehouse does not.
+  return `CASE WHEN IS_NAN(${value}) OR IS_INF(${value}) THEN NULL
+    WHEN ABS(${value}) < 1e15 AND ${value} = TRUNC(${value}) THEN CONCAT(CAST(CAST(${value} AS INT64) AS STRING), '.0')
+    ELSE REPLACE(TO_JSON_STRING(${value}), 'e+', 'e') END`
+}
+
+/** Control characters that JSON has a letter for. */
+const letters: Readonly<Record<number, string>> = { 8: 'b', 9: 't', 10: 'n', 12: 'f', 13: 'r' }
+
+function textJson(value: string): string {
+  // TO_JSON_STRING writes the code of a control character in lower-case hex and escapes U+2028 and U+2029 as well
+  // (googlesql, json_util.cc); a text that has one of them is escaped here instead.
+  let escaped = `REPLACE(REPLACE(${value}, ${text('\\')}, ${text('\\\\')}), '"', ${text('\\"')})`
+  for (let code = 1; code < 32; code++) {
+    const hex = code.toString(16).padStart(4, '0')
+    const sign = letters[code] ?? `u${hex.toUpperCase()}`
+    escaped = `REPLACE(${escaped}, '\\u${hex}', ${text(`\\${sign}`)})`
+  }
+  const special = `'[[:cntrl:]\\u2028\\u2029]'`
+  return `IF(REGEXP_CONTAINS(${value}, ${special}), CONCAT('"', ${escaped}, '"'), TO_JSON_STRING(${value}))`
+}

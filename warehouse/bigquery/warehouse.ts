@@ -1,0 +1,90 @@
+// The warehouse on BigQuery: segments run where the company's data lies, and every step is a job found again by its id.
+import { type Warehouse } from '../port.ts'
+import { connect, type ConnectionOptions } from './client.ts'
+import { writeClicks, writeFriendEvents } from './events.ts'
+import { freeze, freezeRetry } from './freeze.ts'
+import { inspectSegment } from './inspect.ts'
+import { createJobs, type JobUsage } from './jobs.ts'
+import { dropList, inspectList, writeList } from './lists.ts'
+import { createLoads } from './loads.ts'
+import { materialiseLog, recipients } from './log.ts'
+import { malformedIds } from './malformed.ts'
+import { createOwnTables } from './own-tables.ts'
+import { dropOtherParts, writePart, writeUnsent } from './parts.ts'
+import { createPlans } from './plan.ts'
+import { createReader, type ReadBy } from './read.ts'
+import { reconcile } from './reconcile.ts'
+import { dropDelivery, dropLogsBefore, dropOtherAttempts, heldDeliveries } from './retention.ts'
+import { createTables } from './tables.ts'
+
+/** What a BigQuery warehouse is made from. */
+export interface BigQueryWarehouseOptions extends ConnectionOptions {
+  /** Most bytes that one query may be billed for; a segment over it is refused. */
+  maximumBytesBilled: number
+  /** Days after the last use of a delivery's tables that they expire. Default 30. */
+  keepDays?: number
+  /** Default `list`. */
+  readBy?: ReadBy
+  /** Told of what each job of a delivery took. */
+  onUsage?: (deliveryId: string | undefined, usage: JobUsage) => void
+}
+
+/** Opens the warehouse; nothing is called before the first use. Any number of processes may have it open. */
+export function createBigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse {
+  const { maximumBytesBilled, readBy = 'list', keepDays = 30, onUsage } = options
+  const connection = connect(options)
+  const jobs = createJobs({ connection, maximumBytesBilled, onUsage })
+  const tables = createTables(connection, keepDays)
+  const plans = createPlans(tables)
+  const loads = createLoads({ connection, jobs, tables })
+  const reader = createReader({ connection, jobs, plans, readBy })
+  const ensureOwnTables = createOwnTables({ connection, jobs, tables })
+  const { dataset, location } = connection
+  const place = { dataset, location, maximumBytesBilled, tables }
+  const deps = { connection, jobs, tables, plans, loads, place }
+
+  /** Work that reads or writes what is ours in the dataset. */
+  async function prepared<T>(work: () => Promise<T>): Promise<T> {
+    await ensureOwnTables()
+    return work()
+  }
+
+  return {
+    dialect: 'bigquery',
+    inspectSegment: (sql, variables) => prepared(() => inspectSegment(deps, sql, variables)),
+    async freeze(request, signal) {
+      signal?.throwIfAborted()
+      return prepared(() => freeze(deps, request, signal))
+    },
+    async freezeRetry(request, signal) {
+      signal?.throwIfAborted()
+      return prepared(() => freezeRetry(deps, request, signal))
+    },
+    readRequests: (range) => reader.readRequests(range),
+    writePart: (part, chunks) => writePart(deps, part, chunks),
+    writeUnsent: (part, attempt, ranges, facts) => writeUnsent(deps, part, attempt, ranges, facts),
+    dropOtherParts: (deliveryId, kept) => dropOtherParts(deps, deliveryId, kept),
+    reconcile: (deliveryId, attempt) => reconcile(deps, deliveryId, attempt),
+    materialiseLog: (facts) => prepared(() => materialiseLog(deps, facts)),
+    recipients: (deliveryId, outcome) => recipients(deps, deliveryId, outcome),
+    malformedIds: (deliveryId, attempt, limit) => malformedIds(deps, deliveryId, attempt, limit),
+    dropOtherAttempts: (deliveryId, attempt) => {
+      plans.forget(deliveryId)
+      reader.forget(deliveryId)
+      return dropOtherAttempts(tables, deliveryId, attempt)
+    },
+    writeClicks: (part, rows) => prepared(() => writeClicks(deps, part, rows)),
+    writeFriendEvents: (part, rows) => prepared(() => writeFriendEvents(deps, part, rows)),
+    writeList: (listId, columns, rows) => writeList(deps, listId, columns, rows),
+    inspectList: (listId) => inspectList(deps, listId),
+    dropList: (listId) => dropList(deps, listId),
+    heldDeliveries: () => heldDeliveries(tables),
+    dropDelivery: (deliveryId) => {
+      plans.forget(deliveryId)
+      reader.forget(deliveryId)
+      return dropDelivery(tables, deliveryId)
+    },
+    dropLogsBefore: (day) => prepared(() => dropLogsBefore(deps, day)),
+    close: () => loads.close(),
+  }
+}
