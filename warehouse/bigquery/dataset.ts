@@ -26,6 +26,11 @@ export async function requireDataset({
           `LFM may not use the dataset ${dataset} of project ${project}: ${error.message}. Give its identity roles/bigquery.dataEditor on the dataset and roles/bigquery.jobUser on the project; docs/bigquery.md has the lines.`,
           error,
         )
+      if (error.reason === 'noCredentials')
+        throw refusal(
+          `LFM has no identity that Google knows: ${error.message} Attach a service account to the machine or set GOOGLE_APPLICATION_CREDENTIALS; docs/bigquery.md says how.`,
+          error,
+        )
       throw error
     },
   )

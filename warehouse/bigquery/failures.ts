@@ -49,6 +49,9 @@ export function failureOf(error: unknown): BigQueryFailure {
   const first = errors?.[0]
   const reason = first?.reason ?? ''
   const words = first?.message ?? message ?? String(error)
+  // By google-auth-library, before any call; waiting does not help.
+  if (/default credentials|invalid_grant/i.test(words))
+    return new BigQueryFailure('refused', 'noCredentials', words, error)
   return new BigQueryFailure(kindOf(code, reason), reason || String(code), words, error)
 }
 
