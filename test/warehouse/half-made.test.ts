@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { userId } from '../../warehouse/conformance/under-test.ts'
+import { deliveryAt, userId } from '../../warehouse/conformance/under-test.ts'
 import { createDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts'
 import { type Warehouse } from '../../warehouse/port.ts'
 
@@ -26,6 +26,7 @@ test('parts and logs that were half written are gone at the end of their deliver
     attempt: 'a1',
     sql: `SELECT '${userId(1)}' AS user_id`,
     variables: [],
+    deliveryAt,
   })
   expect(plan.lanes.multicast.requests).toBe(1)
   const ranges = [{ fromRequest: 0, toRequest: 1 }]

@@ -5,7 +5,8 @@ import { lanes, requestsPerBatch, type Lane } from '../../domain/lane.ts'
 import { type FrozenPlan, type LanePlan } from '../../domain/plan.ts'
 import { SegmentRefused, type FreezeRequest, type RetryFreezeRequest } from '../port.ts'
 import { gatherEarlier } from './earlier.ts'
-import { checkSegment, refusing, segmentQuery, type SegmentDeps } from './inspect.ts'
+import { checkSegment, segmentQuery, type SegmentDeps } from './inspect.ts'
+import { refusalInFreeze } from './refusal.ts'
 import { outcomesTable, workingTable, type WorkingTable } from './names.ts'
 import { numbered, placedGroups, placedPlain } from './numbering.ts'
 import { expiring, laneClauses, planRelation, type Plans } from './plan.ts'
@@ -85,9 +86,11 @@ export async function freeze(
   const steps = stepsOf(deps, request, signal)
   const segment = await checkSegment(deps, sql, variables, deliveryAt)
   // As a statement of its own, so that nothing of ours is in the SQL that BigQuery checked; it can write nowhere else.
-  await refusing(deps, () =>
-    steps.runInto('segment', { query: sql, ...segmentQuery(deps, deliveryAt) }),
-  )
+  try {
+    await steps.runInto('segment', { query: sql, ...segmentQuery(deps, deliveryAt) })
+  } catch (error) {
+    throw await refusalInFreeze(error, deps.place)
+  }
   const rows = `(SELECT CAST(${name(segment.userId.name)} AS STRING) AS user_id, ${variablesJson(segment.variables)} AS variables FROM ${steps.named('segment')})`
   return makePlan(deps, steps, request, rows)
 }

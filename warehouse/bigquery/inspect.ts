@@ -108,7 +108,7 @@ export async function inspectSegment(
 }
 
 /** Runs work on the user's SQL, and says in a refusal what BigQuery says against it. */
-export async function refusing<T>(
+async function refusing<T>(
   { place }: Pick<SegmentDeps, 'place'>,
   work: () => Promise<T>,
 ): Promise<T> {

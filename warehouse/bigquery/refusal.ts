@@ -52,6 +52,20 @@ export async function refusalFor(error: unknown, place: SegmentPlace): Promise<u
   return error
 }
 
+/**
+ * The same for a freeze, whose refusal is kept in histories and shown to many. The SQL has passed its dry run, so what
+ * fails now is a value, and BigQuery quotes it: it may be anybody's id, name or mail, and neither words nor cause are
+ * passed on.
+ */
+export async function refusalInFreeze(error: unknown, place: SegmentPlace): Promise<unknown> {
+  if (!(error instanceof BigQueryFailure) || !/^invalid/.test(error.reason))
+    return refusalFor(error, place)
+  return new SegmentRefused(
+    'invalid-sql',
+    `The segment fails on its data: BigQuery says ${error.reason}. Its further words may quote a recipient's data and are not kept; run the SQL in BigQuery to see them, mend it (SAFE_CAST yields NULL where a value does not fit), and start again.`,
+  )
+}
+
 async function known({ tables }: SegmentPlace): Promise<string> {
   const all = await tables.named('')
   const shown = all.filter((table) => !table.startsWith(workingPrefix) && table !== logTable)

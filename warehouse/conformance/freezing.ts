@@ -36,7 +36,13 @@ export function describeFreezing(use: Facts): void {
       await use.loadTable('failing', rows)
       for (const column of ['user_id', 'name']) {
         const sql = `SELECT user_id FROM failing WHERE CAST(${column} AS INT64) > 0`
-        const request = { deliveryId: `failing-${column}`, attempt: 'a1', sql, variables: [] }
+        const request = {
+          deliveryId: `failing-${column}`,
+          attempt: 'a1',
+          sql,
+          variables: [],
+          deliveryAt,
+        }
         const refused: unknown = await use.warehouse
           .freeze(request)
           .catch((error: unknown) => error)
