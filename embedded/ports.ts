@@ -22,19 +22,32 @@ async function listen(
     server.once('error', reject)
     server.listen({ port, host, exclusive: true }, resolve)
   })
-  const address = server.address()
-  return {
-    port: typeof address === 'object' && address ? address.port : port,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  }
+  return { port, close: () => new Promise((resolve) => server.close(() => resolve())) }
 }
+
+/**
+ * Below what Linux, macOS and Windows give to whoever asks for any port, or connects: else a connection of somebody
+ * else could take one in the moment before its part listens, or while the part is down.
+ */
+const quiet = { lowest: 12_000, highest: 32_000 }
 
 /** Ports that nobody listens on now. All are held until the last is found, so that no two are equal. */
 export async function freePorts(count: number): Promise<number[]> {
-  const held = await Promise.all(Array.from({ length: count }, () => listen(0, '127.0.0.1')))
+  const held: Awaited<ReturnType<typeof listen>>[] = []
+  while (held.length < count) {
+    const port = quiet.lowest + Math.floor(Math.random() * (quiet.highest - quiet.lowest))
+    const found = await listen(port, '127.0.0.1').catch((error: unknown) => {
+      if (isTaken(error)) return undefined
+      throw error
+    })
+    if (found) held.push(found)
+  }
   await Promise.all(held.map(({ close }) => close()))
   return held.map(({ port }) => port)
 }
+
+const isTaken = (error: unknown) =>
+  error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
 
 async function complaint({ variable, port, host }: WantedPort): Promise<string | undefined> {
   try {

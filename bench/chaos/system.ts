@@ -10,7 +10,6 @@ import { createLineControl, type LineControl } from './line-control.ts'
 import { type Parts, takeParts } from './parts.ts'
 import { type ChaosPlan } from './plan.ts'
 import { createPoints, type Points } from './points.ts'
-import { quietPorts } from './ports.ts'
 
 export interface ChaosSystem extends Points {
   plan: ChaosPlan
@@ -52,7 +51,8 @@ async function startParts(options: SystemOptions): Promise<Embedded> {
     try {
       return await startEmbedded({
         dataDir,
-        env: { ...env, ...settings, ...(await quietPorts()) },
+        env: { ...env, ...settings },
+        ports: 'free',
         processes: { worker: 0 },
         restartPolicy: 'never',
         onLog: say,
