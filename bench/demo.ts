@@ -22,18 +22,20 @@ const { values } = parseArgs({
   options: {
     recipients: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
+    warehouse: { type: 'string', default: 'duckdb' },
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 
-const help = `npm run demo -- [--recipients N] [--seed N] [--json] [--keep]
+const help = `npm run demo -- [--recipients N] [--seed N] [--warehouse NAME] [--json] [--keep]
 
-  --recipients N  friends in the sample warehouse (default 100000)
-  --seed N        another sample; the same seed makes the same one (default 1)
-  --json          one JSON object as the last line instead of the tables
-  --keep          leaves everything running until Ctrl-C
+  --recipients N    friends in the sample warehouse (default 100000)
+  --seed N          another sample; the same seed makes the same one (default 1)
+  --warehouse NAME  duckdb, or bigquery: a simulated BigQuery on this machine (default duckdb)
+  --json            one JSON object as the last line instead of the tables
+  --keep            leaves everything running until Ctrl-C
 `
 
 const orders: Order[] = [
@@ -46,9 +48,10 @@ const orders: Order[] = [
     name: 'Thank you',
     messages: [{ type: 'text', text: 'Hello {{ title }}! Your {{ rank }} coupon: {{ coupon }}' }],
     // Gold members get a coupon of their own and are pushed; the others share theirs and go by multicast.
+    // Written so that DuckDB and GoogleSQL read the same in it.
     sql: `SELECT f.user_id, f.rank,
   CASE f.rank WHEN 'gold' THEN f.name ELSE 'friend' END AS title,
-  CASE f.rank WHEN 'gold' THEN 'GOLD-' || f.points || '-' || right(f.user_id, 4) ELSE upper(f.rank) || '-2026' END AS coupon
+  CASE f.rank WHEN 'gold' THEN 'GOLD-' || CAST(f.points AS STRING) || '-' || right(f.user_id, 4) ELSE upper(f.rank) || '-2026' END AS coupon
 FROM friends f JOIN purchases p USING (user_id)
 WHERE p.purchased_on >= DATE '2026-08-01'`,
   },
@@ -58,6 +61,13 @@ function wholeNumber(name: 'recipients' | 'seed', least: number): number {
   const value = Number(values[name])
   if (Number.isSafeInteger(value) && value >= least) return value
   process.stderr.write(`--${name} must be a whole number of at least ${least}.\n`)
+  process.exit(2)
+}
+
+function warehouse(): 'duckdb' | 'bigquery' {
+  const { warehouse: name } = values
+  if (name === 'duckdb' || name === 'bigquery') return name
+  process.stderr.write('--warehouse must be duckdb or bigquery.\n')
   process.exit(2)
 }
 
@@ -118,13 +128,15 @@ async function demo(signal: AbortSignal): Promise<boolean> {
   const recipients = wholeNumber('recipients', 1)
   const seed = wholeNumber('seed', 0)
   const { dataDir } = readSettings()
+  const kind = warehouse()
   say(
-    `Starting Temporal, PostgreSQL, a simulated LINE, a worker and the API; ${number(recipients)} friends…`,
+    `Starting Temporal, PostgreSQL, a simulated LINE, ${kind === 'bigquery' ? 'a simulated BigQuery, ' : ''}a worker and the API; ${number(recipients)} friends…`,
   )
   const laptop = await openLaptop({
     dataDir: join(dataDir, 'demo'),
     recipients,
     seed,
+    warehouse: kind,
     latencyMs: 50,
     signal,
     onLog: (line) => {
@@ -163,6 +175,7 @@ async function demo(signal: AbortSignal): Promise<boolean> {
         : verdicts.reduce((total, verdict) => total + (verdict[term] ?? 0), 0)
     const accepted = sum('accepted') ?? 0
     const result = {
+      warehouse: kind,
       recipients,
       planned: sum('planned'),
       accepted,

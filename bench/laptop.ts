@@ -6,6 +6,7 @@ import { createClient, type Client } from '../cli/client.ts'
 import { stopLeftovers } from '../embedded/leftovers.ts'
 import { tryLock } from '../embedded/lock.ts'
 import { type Embedded, startEmbedded } from '../embedded/start.ts'
+import { loadIntoBigQuery } from './bigquery-tables.ts'
 import { makeSampleWarehouse } from './sample-warehouse.ts'
 import { findSimulator, isLoopback, type SimulatedLine } from './simulated-line.ts'
 
@@ -27,6 +28,8 @@ export interface LaptopOptions {
   dataDir: string
   recipients: number
   seed: number
+  /** The embedded one, or BigQuery's simulator; default `duckdb`. */
+  warehouse?: 'duckdb' | 'bigquery'
   /** What the simulator takes to answer. */
   latencyMs: number
   restartPolicy?: 'always' | 'never'
@@ -55,10 +58,13 @@ export function requireLoopback(): void {
 
 /** @throws NotLoopback, and what `startEmbedded` throws. */
 export async function openLaptop(options: LaptopOptions): Promise<Laptop> {
-  const { dataDir, recipients, seed } = options
+  const { dataDir, recipients, seed, warehouse = 'duckdb' } = options
   requireLoopback()
   await emptyFolder(dataDir)
   const embedded = await startEmbedded({
+    // The sample is in neither warehouse that a .env file may name.
+    env: { ...process.env, LFM_WAREHOUSE: 'duckdb' },
+    withBigQuery: warehouse === 'bigquery',
     dataDir,
     ports: 'free',
     restartPolicy: options.restartPolicy ?? 'always',
@@ -69,6 +75,7 @@ export async function openLaptop(options: LaptopOptions): Promise<Laptop> {
     const line = await findSimulator(embedded.addresses.line)
     await line?.settings({ latencyMs: options.latencyMs, seed })
     const sample = await makeSampleWarehouse({ dataDir, recipients, seed })
+    if (warehouse === 'bigquery') await loadIntoBigQuery(embedded.env, sample.tables)
     await line?.addFriends(sample.friends('friend'), 'friend')
     await line?.addFriends(sample.friends('blocked'), 'blocked')
     sample.close()

@@ -6,6 +6,8 @@ import { DuckDBInstance } from '@duckdb/node-api'
 export interface SampleWarehouse {
   /** Well-formed user ids of all friends, some thousand at a time; the blocked ones by themselves. */
   friends(kind: 'friend' | 'blocked'): AsyncIterable<string[]>
+  /** The Parquet file of each table. */
+  tables: { name: string; file: string }[]
   close(): void
 }
 
@@ -30,11 +32,13 @@ export async function makeSampleWarehouse(options: {
   const db = await instance.connect()
   const quote = (text: string) => `'${text.replaceAll("'", "''")}'`
 
+  const tables: { name: string; file: string }[] = []
   async function table(name: string, query: string): Promise<string> {
     const folder = join(dataDir, 'tables', name)
     await mkdir(folder, { recursive: true })
     const file = join(folder, 'sample.parquet')
     await db.run(`COPY (${query}) TO ${quote(file)} (FORMAT parquet, COMPRESSION zstd)`)
+    tables.push({ name, file })
     return file
   }
 
@@ -67,6 +71,7 @@ export async function makeSampleWarehouse(options: {
   )
 
   return {
+    tables,
     async *friends(kind) {
       const result = await db.stream(
         `SELECT user_id FROM ${quote(friends)}

@@ -1,6 +1,7 @@
 // Settles an embedded start before anything runs: which parts are ours, on which ports, with which secrets.
 import { embeddedDatabaseUrl } from '../config/data-folder.ts'
 import { readSettings, type Settings } from '../config/env.ts'
+import { simulatedBigQuery } from './bigquery.ts'
 import { freePorts, requirePorts, type WantedPort } from './ports.ts'
 import { keepApiToken, keepPostgresPassword, keepSecretKey } from './secrets.ts'
 
@@ -17,6 +18,8 @@ export interface Settled {
   postgresPassword: string | undefined
   databaseUrl: string
   apiToken: string
+  /** Of the simulator of BigQuery; undefined where none is wanted. */
+  bigQueryPort: number | undefined
 }
 
 export interface Unsettled {
@@ -24,10 +27,11 @@ export interface Unsettled {
   ports: 'configured' | 'free'
   simulatorWanted: boolean
   apiWanted: boolean
+  bigQueryWanted: boolean
 }
 
-/** Adds a port for every part that has none. */
-async function withPorts({ env, ports }: Unsettled): Promise<Environment> {
+/** Adds a port for every part that has none, and a place for the simulator of BigQuery. */
+async function withPorts({ env, ports, bigQueryWanted }: Unsettled) {
   const { api, embedded } = readSettings(env)
   const configured = {
     LFM_API_PORT: api.port,
@@ -37,8 +41,14 @@ async function withPorts({ env, ports }: Unsettled): Promise<Environment> {
     LFM_SIMULATOR_PORT: embedded.simulatorPort,
   }
   const unset = Object.entries(configured).filter(([, port]) => ports === 'free' || port === 0)
-  const found = await freePorts(unset.length)
-  return { ...env, ...Object.fromEntries(unset.map(([name], i) => [name, String(found[i])])) }
+  const found = await freePorts(unset.length + (bigQueryWanted ? 1 : 0))
+  const bigQueryPort = bigQueryWanted ? found.at(-1) : undefined
+  const withEveryPort: Environment = {
+    ...env,
+    ...Object.fromEntries(unset.map(([name], i) => [name, String(found[i])])),
+    ...(bigQueryPort !== undefined && simulatedBigQuery(bigQueryPort)),
+  }
+  return { withEveryPort, bigQueryPort }
 }
 
 /** The environment without a trace of another Temporal, whose TLS or API key would not fit the embedded one. */
@@ -51,7 +61,7 @@ function withoutTemporal(env: Environment): Environment {
  * @throws ConfigRefused, PortsTaken, DataFolderRefused
  */
 export async function settle(unsettled: Unsettled): Promise<Settled> {
-  const withEveryPort = await withPorts(unsettled)
+  const { withEveryPort, bigQueryPort } = await withPorts(unsettled)
   const settings = readSettings(withEveryPort)
   const { dataDir, api, embedded, line, temporal } = settings
   const ours = {
@@ -93,6 +103,7 @@ export async function settle(unsettled: Unsettled): Promise<Settled> {
     postgresPassword,
     databaseUrl,
     apiToken,
+    bigQueryPort,
     env: {
       ...(ours.temporal
         ? { ...withoutTemporal(withEveryPort), TEMPORAL_ADDRESS: temporal.address }

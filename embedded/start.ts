@@ -1,6 +1,7 @@
 // Starts everything that LFM needs on one machine, each part only where the environment does not name another.
 import { join } from 'node:path'
 import { readSettings } from '../config/env.ts'
+import { bigQueryPart, endpointAt } from './bigquery.ts'
 import { renderLogLine } from './log-line.ts'
 import { createLauncher } from './launch.ts'
 import { stopLeftovers } from './leftovers.ts'
@@ -24,6 +25,11 @@ export interface EmbeddedOptions {
   ports?: 'configured' | 'free'
   /** How many of each; default one. With `simulator: 0` LINE is left to the environment. */
   processes?: Partial<Record<Program, number>>
+  /**
+   * Starts the simulator of BigQuery as well and makes it the warehouse, on a free port and with a dataset of its own,
+   * whatever warehouse the environment names; default false. For demo and tests.
+   */
+  withBigQuery?: boolean
   /** What is done when a part ends by itself; default `always`. */
   restartPolicy?: 'always' | 'never'
   /** Paths of other programs, for tests. */
@@ -46,6 +52,8 @@ export interface Addresses {
   line: string
   /** undefined where LINE is not ours. */
   simulator: string | undefined
+  /** Of the simulator of BigQuery; undefined where none was asked for. */
+  bigQuery: string | undefined
   /** With the password. */
   databaseUrl: string
 }
@@ -57,7 +65,7 @@ export interface Embedded {
   apiToken: string
   /** The whole environment that the parts were started with, for further processes of the same kind. */
   env: Environment
-  /** What runs now; names are temporal, postgres, simulator, worker, worker-2, api, api-2 and so on. */
+  /** What runs now; names are temporal, postgres, simulator, bigquery, worker, worker-2, api, api-2 and so on. */
   processes: () => { name: string; pid: number }[]
   /** Sends a signal to a part; resolves when it has ended. */
   kill: (name: string, signal: NodeJS.Signals) => Promise<void>
@@ -75,6 +83,7 @@ const defaultEntries: Record<Program, string> = {
   worker: join(root, 'worker', 'main.ts'),
   api: join(root, 'api', 'main.ts'),
 }
+const bigQueryEntry = join(root, 'simulator', 'bigquery', 'main.ts')
 
 async function migrateStore(databaseUrl: string): Promise<unknown> {
   // Loaded only when it is needed: what finds the Temporal CLI has no use for a database driver.
@@ -108,7 +117,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
 
   async function stopAll(): Promise<void> {
     const { api, worker, simulator } = started
-    for (const step of [api, worker, simulator, ['temporal'], ['postgres']]) {
+    for (const step of [api, worker, [...simulator, 'bigquery'], ['temporal'], ['postgres']]) {
       await supervisor.stop(step)
     }
     process.off('exit', launcher.killAll)
@@ -121,12 +130,14 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     for (const name of await stopLeftovers(owned.runDir)) {
       say(name, 'was left running by an earlier start that was killed; it is stopped now.')
     }
-    const { settings, env, ours, postgresPassword, databaseUrl, apiToken } = await settle({
+    const settled = await settle({
       env: given,
       ports: options.ports ?? 'configured',
       simulatorWanted: count('simulator') > 0,
       apiWanted: count('api') > 0,
+      bigQueryWanted: options.withBigQuery ?? false,
     })
+    const { settings, env, ours, postgresPassword, databaseUrl, apiToken, bigQueryPort } = settled
     const { dataDir, api, embedded, line, temporal, worker } = settings
     const graceMs = {
       simulator: 5_000,
@@ -167,9 +178,15 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
       await bring(postgresPart(launcher, { dataDir, port: embedded.postgresPort, password }))
     }
 
+    async function startBigQuery(port: number): Promise<void> {
+      const graceMs = 5_000
+      await bring(bigQueryPart(launcher, { entry: bigQueryEntry, dataDir, port, env, graceMs }))
+    }
+
     if (ours.temporal) await startTemporal()
     if (postgresPassword !== undefined) await startPostgres(postgresPassword)
     if (ours.simulator) await startProgram('simulator')
+    if (bigQueryPort !== undefined) await startBigQuery(bigQueryPort)
     signal.throwIfAborted()
     await migrate(databaseUrl)
     for (let n = 0; n < count('worker'); n += 1) await startProgram('worker')
@@ -184,6 +201,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
       temporalUi: ours.temporal ? `http://127.0.0.1:${embedded.temporalUiPort}` : undefined,
       line: line.baseUrl,
       simulator: ours.simulator ? line.baseUrl : undefined,
+      bigQuery: bigQueryPort === undefined ? undefined : endpointAt(bigQueryPort),
       databaseUrl,
     }
     owned.tell(`API ${addresses.api}`)
