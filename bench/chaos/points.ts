@@ -19,7 +19,10 @@ export interface Points {
   isCancelled(): boolean
   /** Faults of the sending phase that are not over. */
   pending: Set<DrawnFault>
-  /** Share of the planned requests that LINE has accepted; without a lane that of the lane that is behind. */
+  /**
+   * Share of the planned requests that LINE has accepted; without a lane that of the lane that is behind. Where some
+   * recipients will stay unknown, their share of the plan counts as well.
+   */
   share(lane?: LineLane): Promise<number>
   /** Asks until it is so. @throws NotHit where the delivery ends, or the time is up, before. */
   until(
@@ -95,11 +98,13 @@ export function createPoints(options: {
     const requests = planned
     const accepted = await recentStats()
     const lanes = lane ? [lane] : (['multicast', 'push'] as const)
-    return Math.min(
+    const unknown = last && foreseen.length > 0 ? last.progress.unknown / last.progress.planned : 0
+    const reached = Math.min(
       ...lanes
         .filter((one) => requests[one] > 0)
         .map((one) => (accepted[one]?.accepted ?? 0) / requests[one]),
     )
+    return Math.min(1, reached + unknown)
   }
 
   const points: Points = {
