@@ -42,6 +42,13 @@ function refuseCancelled({ id, gate }: Delivery): void {
   throw new Problem('already-cancelled', `Delivery ${id} was cancelled${by}.`)
 }
 
+function interrupted(id: string): Problem {
+  return new Problem(
+    'operation-refused',
+    `Delivery ${id} is interrupted: Temporal has no running workflow of it, so nothing goes on. Nothing was changed. Begin it again: lfm delivery recover ${id} --why '…'`,
+  )
+}
+
 function refusedBy(id: string, told: Extract<Told, { kind: 'refused' }>): Problem {
   return new Problem('operation-refused', `Delivery ${id} answered: ${told.reason}`)
 }
@@ -105,13 +112,15 @@ export async function resumeDelivery(
   refuseEnded(delivery)
   refuseCancelled(delivery)
   if (told.kind === 'refused') throw refusedBy(id, told)
-  if (delivery.gate.position === 'open') {
+  // Before the gate, which may stand open where nobody is left to go through it. A sweeper starts what never began.
+  const isGone = told.kind === 'no-workflow' && delivery.phase !== 'starting'
+  if (isGone || delivery.state === 'interrupted') throw interrupted(id)
+  if (delivery.gate.position === 'open' && told.kind !== 'no-workflow') {
     return { delivery, temporal: told.kind === 'away' ? 'away' : 'pending' }
   }
   const why = {
     away: 'Temporal cannot be reached. Nothing was changed: the delivery stays paused.',
-    'no-workflow':
-      'Temporal has no open workflow of this delivery. Nothing was changed: it stays paused until the workflow is there.',
+    'no-workflow': `Temporal has no workflow of this delivery yet. Nothing was changed. A worker starts it within 15 s; if none does: lfm delivery recover ${id} --why '…'`,
     pending: `The workflow did not answer within ${resumeMs / 1_000} s, most likely because no worker runs. The delivery is still paused; it resumes if a worker takes the request up.`,
   }[told.kind]
   throw new Problem('temporal-away', why, { headers: { 'retry-after': '5' } })

@@ -80,7 +80,8 @@ const kinds = {
   'operation-refused': {
     status: 409,
     title: 'The delivery refused the operation',
-    explanation: 'The workflow of the delivery answered that it does not do this now.',
+    explanation:
+      'The workflow of the delivery answered that it does not do this now, or there is none: an interrupted or restored delivery is recovered first.',
   },
   'too-early': {
     status: 409,

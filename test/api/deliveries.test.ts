@@ -215,6 +215,35 @@ describe('an operator', () => {
     },
   )
 
+  test.each([
+    ['open', 'no-workflow', false],
+    ['paused', 'no-workflow', false],
+    ['open', 'away', true],
+    ['open', 'pending', true],
+  ] as const)(
+    'who resumes an interrupted delivery is told to recover it: gate %s, workflow %s',
+    async (gate, kind, isSeen) => {
+      const { id } = await makeDelivery(api)
+      await api.store.deliveries.setPhase(id, 'sending')
+      if (gate === 'paused') await api.call('POST', `/deliveries/${id}/pause`, { why })
+      await api.store.deliveries.setInterrupted(id, isSeen)
+      api.workflows.onTell = async () => ({ kind })
+      const refused = await api.call('POST', `/deliveries/${id}/resume`, { why })
+      expect(refused).toMatchObject({ status: 409, body: { type: '/problems/operation-refused' } })
+      expect(refused.body.detail).toContain(`is interrupted`)
+      expect(refused.body.detail).toContain(`lfm delivery recover ${id} --why`)
+      expect((await api.store.deliveries.find(id))?.gate.position).toBe(gate)
+    },
+  )
+
+  test('who resumes a delivery whose workflow was never started is not told that the order is in force', async () => {
+    const { id } = await makeDelivery(api)
+    api.workflows.onTell = async () => ({ kind: 'no-workflow' })
+    const refused = await api.call('POST', `/deliveries/${id}/resume`, { why })
+    expect(refused).toMatchObject({ status: 503, body: { type: '/problems/temporal-away' } })
+    expect(refused.body.detail).toContain(`lfm delivery recover ${id}`)
+  })
+
   test('is told what the workflow refuses', async () => {
     const { id } = await makeDelivery(api)
     await api.call('POST', `/deliveries/${id}/pause`, { why })
