@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, inject, vi } from 'vitest'
+import { loadIntoBigQuery } from '../../bench/bigquery-tables.ts'
 import {
   createCampaign,
   type Delivery,
@@ -99,6 +100,8 @@ function plainEnv(): Record<string, string | undefined> {
 export interface SystemOptions {
   /** Friends in the sample warehouse. */
   friends: number
+  /** The sample lies in BigQuery's simulator, and segments are GoogleSQL; default is the embedded warehouse. */
+  withBigQuery?: boolean
   /** A simulator of the test's own, which outlives the system. */
   lineUrl?: string
   /** A folder that an earlier system left; it is kept. */
@@ -125,6 +128,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
       ...options.env,
     },
     ...(options.processes && { processes: options.processes }),
+    ...(options.withBigQuery !== undefined && { withBigQuery: options.withBigQuery }),
     ports: 'free',
     restartPolicy: 'never',
     onLog: (line) => logs.push(line),
@@ -142,6 +146,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     await line.settings({ latencyMs, seed })
     if (options.dataDir !== undefined) return line
     const sample = await makeSampleWarehouse({ dataDir, recipients: options.friends, seed })
+    if (options.withBigQuery === true) await loadIntoBigQuery(embedded.env, sample.tables)
     await line.addFriends(sample.friends('friend'), 'friend')
     await line.addFriends(sample.friends('blocked'), 'blocked')
     sample.close()
