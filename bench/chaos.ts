@@ -1,29 +1,14 @@
 // `npm run chaos`: a delivery under faults drawn from a seed; it passes only if nobody is lost and nobody reached twice.
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { loadDotEnv, readSettings } from '../config/env.ts'
 import { kinds } from './chaos/catalog.ts'
 import { drawPlan } from './chaos/plan.ts'
 import { type RunReport, runSeed, shownPlan } from './chaos/run.ts'
 import { parseSeeds, runSeeds } from './chaos/seeds.ts'
+import { mostRecipients, readCommandLine } from './command-line.ts'
 import { requireLoopback } from './laptop.ts'
 
 loadDotEnv()
-
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    kills: { type: 'string', default: '5' },
-    recipients: { type: 'string' },
-    kinds: { type: 'string' },
-    out: { type: 'string' },
-    scale: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    plan: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
 
 const quickScale = 0.05
 
@@ -44,14 +29,33 @@ Several can run at once with different seeds. The last line is one JSON object; 
 with every line of every part, and the data folder beside it is kept.
 `
 
+const { values } = readCommandLine(
+  {
+    options: {
+      seed: { type: 'string' },
+      seeds: { type: 'string' },
+      kills: { type: 'string', default: '5' },
+      recipients: { type: 'string' },
+      kinds: { type: 'string' },
+      out: { type: 'string' },
+      scale: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      plan: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  },
+  help,
+)
+
 /** What a person gave can't be used; shown without a stack. */
 class Unusable extends Error {}
 
 function number(name: 'seed' | 'kills' | 'recipients', least: number, byDefault?: number): number {
   const text = values[name]
   const value = text === undefined ? byDefault : Number(text)
-  if (value !== undefined && Number.isSafeInteger(value) && value >= least) return value
-  throw new Unusable(`--${name} must be a whole number of at least ${least}.`)
+  const isWhole = value !== undefined && Number.isSafeInteger(value)
+  if (isWhole && value >= least && value <= mostRecipients) return value
+  throw new Unusable(`--${name} must be a whole number from ${least} to ${mostRecipients}.`)
 }
 
 function scaleOf(): number {

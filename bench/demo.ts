@@ -1,8 +1,8 @@
 // `npm run demo`: two campaigns delivered end to end on this machine, and checked to the last recipient.
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { MultiBar } from 'cli-progress'
 import { ConfigRefused, loadDotEnv, readSettings } from '../config/env.ts'
+import { mostRecipients, readCommandLine } from './command-line.ts'
 import {
   createCampaign,
   createChannel,
@@ -18,17 +18,6 @@ import { openLaptop } from './laptop.ts'
 
 loadDotEnv()
 
-const { values } = parseArgs({
-  options: {
-    recipients: { type: 'string', default: '100000' },
-    seed: { type: 'string', default: '1' },
-    warehouse: { type: 'string', default: 'duckdb' },
-    json: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
-
 const help = `npm run demo -- [--recipients N] [--seed N] [--warehouse NAME] [--json] [--keep]
 
   --recipients N    friends in the sample warehouse (default 100000)
@@ -37,6 +26,20 @@ const help = `npm run demo -- [--recipients N] [--seed N] [--warehouse NAME] [--
   --json            one JSON object as the last line instead of the tables
   --keep            leaves everything running until Ctrl-C
 `
+
+const { values } = readCommandLine(
+  {
+    options: {
+      recipients: { type: 'string', default: '100000' },
+      seed: { type: 'string', default: '1' },
+      warehouse: { type: 'string', default: 'duckdb' },
+      json: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  },
+  help,
+)
 
 const orders: Order[] = [
   {
@@ -59,8 +62,8 @@ WHERE p.purchased_on >= DATE '2026-08-01'`,
 
 function wholeNumber(name: 'recipients' | 'seed', least: number): number {
   const value = Number(values[name])
-  if (Number.isSafeInteger(value) && value >= least) return value
-  process.stderr.write(`--${name} must be a whole number of at least ${least}.\n`)
+  if (Number.isSafeInteger(value) && value >= least && value <= mostRecipients) return value
+  process.stderr.write(`--${name} must be a whole number from ${least} to ${mostRecipients}.\n`)
   process.exit(2)
 }
 

@@ -1,10 +1,11 @@
 // Starts everything on this machine for demo and benches, with a sample warehouse and its friends at the simulator.
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSettings } from '../config/env.ts'
 import { createClient, type Client } from '../cli/client.ts'
 import { stopLeftovers } from '../embedded/leftovers.ts'
 import { tryLock } from '../embedded/lock.ts'
+import { makeDataFolder } from '../embedded/owner.ts'
 import { type Embedded, startEmbedded } from '../embedded/start.ts'
 import { loadIntoBigQuery } from './bigquery-tables.ts'
 import { makeSampleWarehouse } from './sample-warehouse.ts'
@@ -39,7 +40,7 @@ export interface LaptopOptions {
 
 /** Wipes a data folder; one that another start holds is left alone: startEmbedded will say who it is. */
 export async function emptyFolder(dataDir: string): Promise<void> {
-  mkdirSync(dataDir, { recursive: true })
+  makeDataFolder(dataDir)
   const lock = tryLock(join(dataDir, 'lock'))
   if (!lock) return
   await stopLeftovers(join(dataDir, 'run'))

@@ -1,7 +1,7 @@
 // `npm run bench -- <name>`: what we claim, measured; one JSON object with its conditions as the last line.
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { loadDotEnv, readSettings } from '../config/env.ts'
+import { mostRecipients, readCommandLine } from './command-line.ts'
 import { deliver, memory } from './deliver.ts'
 import { channels } from './channels.ts'
 import { kill } from './kill.ts'
@@ -29,23 +29,26 @@ const help = `npm run bench -- <name> [--recipients N] [--seed N]
   kill [--tries N]          kill -9 of the worker N times (20), and a new one at once (4000000)
 `
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    recipients: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    tries: { type: 'string', default: '20' },
-    personalised: { type: 'boolean', default: false },
-    half: { type: 'boolean', default: false },
-    'burst-seconds': { type: 'string', default: '1' },
-    help: { type: 'boolean', default: false },
+const { values, positionals } = readCommandLine(
+  {
+    allowPositionals: true,
+    options: {
+      recipients: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      tries: { type: 'string', default: '20' },
+      personalised: { type: 'boolean', default: false },
+      half: { type: 'boolean', default: false },
+      'burst-seconds': { type: 'string', default: '1' },
+      help: { type: 'boolean', default: false },
+    },
   },
-})
+  help,
+)
 
 function wholeNumber(text: string, name: string): number {
   const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  process.stderr.write(`--${name} must be a whole number of at least 1.\n`)
+  if (Number.isSafeInteger(value) && value >= 1 && value <= mostRecipients) return value
+  process.stderr.write(`--${name} must be a whole number from 1 to ${mostRecipients}.\n`)
   process.exit(2)
 }
 

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tryLock } from './lock.ts'
+import { DataFolderRefused } from './secrets.ts'
 
 /** Another start holds the data folder; the message says which. */
 export class AlreadyRunning extends Error {
@@ -17,13 +18,29 @@ export interface Ownership {
 }
 
 /**
+ * Makes a folder in the data folder, and that where there is none, closed to other users.
+ * @throws DataFolderRefused where it can't be written.
+ */
+export function makeDataFolder(dataDir: string, folder = dataDir): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new DataFolderRefused(
+      `The data folder ${dataDir} can't be written: ${why}. Set LFM_DATA_DIR to a folder that can.`,
+      { cause: error },
+    )
+  }
+}
+
+/**
  * Makes the data folder where there is none, closed to other users, and takes it until release or the process's end.
- * @throws AlreadyRunning
+ * @throws AlreadyRunning, DataFolderRefused where it can't be written.
  */
 export function ownDataFolder(dataDir: string): Ownership {
   const runDir = join(dataDir, 'run')
   const note = join(runDir, 'owner.txt')
-  mkdirSync(runDir, { recursive: true, mode: 0o700 })
+  makeDataFolder(dataDir, runDir)
   const lock = tryLock(join(dataDir, 'lock'))
   if (!lock) {
     let owner = ''

@@ -9,19 +9,35 @@ const marginMs = 5_000
 
 class Usage extends Error {}
 
-/** The instant that the command line names. @throws Usage */
-function backupInstant(): Date {
-  const { values } = parseArgs({ options: { 'backup-taken-at': { type: 'string' } } })
-  const at = new Date(values['backup-taken-at'] ?? '')
-  if (Number.isNaN(at.getTime()) || at.getTime() > Date.now()) {
-    throw new Usage('Say when the backup was taken: --backup-taken-at 2026-11-24T03:00:00Z')
-  }
+const help = `npm run after-restore -- --backup-taken-at 2026-11-24T03:00:00Z
+
+After PostgreSQL was restored from a backup, with all workers and APIs stopped: pauses every open delivery, and notes
+that calls since the backup may have been made. If in doubt, give an earlier instant. See docs/runbook.md.
+`
+
+/** The instant that the command line names; undefined where it asks for help. @throws Usage */
+function backupInstant(): Date | undefined {
+  const text = commandLine()
+  if (text === undefined) return undefined
+  const at = new Date(text)
+  if (Number.isNaN(at.getTime()))
+    throw new Usage(`Say when the backup was taken, in UTC.\n\n${help}`)
+  if (at.getTime() > Date.now()) throw new Usage(`${at.toISOString()} is in the future.\n\n${help}`)
   return at
 }
 
-try {
-  loadDotEnv()
-  const takenAt = backupInstant()
+function commandLine(): string | undefined {
+  try {
+    const { values } = parseArgs({
+      options: { 'backup-taken-at': { type: 'string', default: '' }, help: { type: 'boolean' } },
+    })
+    return values.help ? undefined : values['backup-taken-at']
+  } catch (error) {
+    throw new Usage(`${error instanceof Error ? error.message : String(error)}\n\n${help}`)
+  }
+}
+
+async function run(takenAt: Date): Promise<void> {
   const config = readConfig()
   const deliveries = await makeSafeAfterRestore({
     databaseUrl: config.databaseUrl.reveal(),
@@ -32,6 +48,13 @@ try {
   process.stdout.write(
     `${lines.length} open deliveries are held.\n${lines.map((l) => `  ${l}\n`).join('')}`,
   )
+}
+
+try {
+  loadDotEnv()
+  const takenAt = backupInstant()
+  if (takenAt) await run(takenAt)
+  else process.stdout.write(help)
 } catch (error) {
   const isForPeople =
     error instanceof ConfigRefused || error instanceof SchemaMismatch || error instanceof Usage

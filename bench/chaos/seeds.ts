@@ -23,7 +23,8 @@ export function parseSeeds(text: string): number[] {
     if (!match) throw new Error(`--seeds must be such as 1-60 or 7,9,20-30; it is "${text}".`)
     const from = Number(match[1])
     const to = Number(match[2] ?? match[1])
-    return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i)
+    if (to < from) throw new Error(`--seeds must be such as 1-60: "${part}" has no seed.`)
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i)
   })
   return [...new Set(seeds)]
 }

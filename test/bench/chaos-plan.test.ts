@@ -105,4 +105,5 @@ test('ids are those of the sample warehouse, and rows are spoilt by number', () 
 test('seeds are given as ranges and numbers', () => {
   expect(parseSeeds('3-5,9,4')).toEqual([3, 4, 5, 9])
   expect(() => parseSeeds('three')).toThrow(/1-60/)
+  expect(() => parseSeeds('5-1')).toThrow(/"5-1" has no seed/)
 })
