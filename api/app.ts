@@ -11,6 +11,7 @@ import { toProblem } from './refusals.ts'
 import { logRequests, requestIdOf } from './request-log.ts'
 import { type Method, type Route } from './route.ts'
 import { routes } from './routes/all.ts'
+import { createSeenFailures } from './seen-failures.ts'
 import { createDeliveryWatch } from './watch.ts'
 
 const callers = new WeakMap<object, string>()
@@ -121,10 +122,13 @@ function answerProblems({ log }: ApiDeps): ErrorRequestHandler {
 /** Builds the app; listening, and closing what it was given, is the caller's. */
 export function createApp(parts: AppParts): Express {
   const { log, closing } = parts
+  const now = parts.now ?? (() => new Date())
+  const seenFailures = createSeenFailures(parts.workflows, now)
   const deps: ApiDeps = {
     ...parts,
-    now: parts.now ?? (() => new Date()),
-    watch: createDeliveryWatch(parts.store, parts.watchEveryMs ?? 500, (error) => {
+    now,
+    seenFailures,
+    watch: createDeliveryWatch({ ...parts, seenFailures }, parts.watchEveryMs ?? 500, (error) => {
       log.warn({ err: error }, 'a watched delivery could not be read')
     }),
   }

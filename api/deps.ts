@@ -4,6 +4,7 @@ import { type LinePort } from '../line/port.ts'
 import { type Store } from '../store/store.ts'
 import { type Warehouse } from '../warehouse/port.ts'
 import { type ProblemError } from './problem.ts'
+import { type SeenFailures } from './seen-failures.ts'
 import { type DeliveryWorkflows } from './temporal.ts'
 import { type DeliveryWatch } from './watch.ts'
 
@@ -34,5 +35,6 @@ export interface AppParts {
 /** What routes are given. */
 export interface ApiDeps extends AppParts {
   watch: DeliveryWatch
+  seenFailures: SeenFailures
   now: () => Date
 }

@@ -1,5 +1,6 @@
 // How stored things look on the wire.
 import { type z } from 'zod'
+import { isSilent } from '../domain/findings.ts'
 import { standingOf, type StandingFacts } from '../domain/standing.ts'
 import { type OpenAlert } from '../store/alerts.ts'
 import { type Lane } from '../domain/lane.ts'
@@ -12,6 +13,7 @@ import { type Segment } from '../store/segments.ts'
 import { type Store } from '../store/store.ts'
 import { deliveryWorkflowId } from '../workflows/messages.ts'
 import { type campaign } from './schemas/campaign.ts'
+import { type SeenFailures } from './seen-failures.ts'
 import { type channel, type channelWithRates } from './schemas/channel.ts'
 import { type content } from './schemas/content.ts'
 import { type delivery, type deliverySummary, type historyList } from './schemas/delivery.ts'
@@ -103,8 +105,8 @@ export function deliverySummaryView(stored: Delivery): z.input<typeof deliverySu
   }
 }
 
-function standingView(facts: StandingFacts): DeliveryView['doing'] {
-  const { what, waitsFor, since } = standingOf(facts)
+function standingView(facts: StandingFacts, failures: readonly string[]): DeliveryView['doing'] {
+  const { what, waitsFor, since } = standingOf(facts, failures)
   const lastOutcomeAt = facts.lastOutcomeAt?.toISOString() ?? null
   return { what, waitsFor, since: since.toISOString(), lastOutcomeAt }
 }
@@ -119,7 +121,10 @@ function alertView({ kind, detail, since, raisedAt }: OpenAlert): DeliveryView['
 }
 
 /** A delivery with its plan and its progress: the account where it has one, else sums of the ledger. */
-export async function deliveryView(store: Store, stored: Delivery): Promise<DeliveryView> {
+export async function deliveryView(
+  { store, seenFailures }: { store: Store; seenFailures: SeenFailures },
+  stored: Delivery,
+): Promise<DeliveryView> {
   const [plan, { facts, progress, alerts }, splitCalls] = await Promise.all([
     store.plans.find(stored.id),
     store.standings.read(stored),
@@ -132,7 +137,7 @@ export async function deliveryView(store: Store, stored: Delivery): Promise<Deli
       : null,
     progress: stored.account ?? progress,
     splitCalls,
-    doing: standingView(facts),
+    doing: standingView(facts, isSilent(facts) ? await seenFailures.of(stored.id) : []),
     alerts: alerts.map(alertView),
   }
 }

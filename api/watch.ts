@@ -1,7 +1,7 @@
 // Watches deliveries for any number of clients, with one look at the store for all of them.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasEnded } from '../domain/delivery.ts'
-import { type Store } from '../store/store.ts'
+import { type ApiDeps } from './deps.ts'
 import { type DeliveryView, deliveryView } from './views.ts'
 
 export interface DeliveryWatch {
@@ -21,16 +21,16 @@ interface Watched {
 
 /** @param everyMs time between two looks. */
 export function createDeliveryWatch(
-  store: Store,
+  parts: Pick<ApiDeps, 'store' | 'seenFailures'>,
   everyMs: number,
   onFailure: (error: unknown) => void,
 ): DeliveryWatch {
   const watched = new Map<string, Watched>()
 
   async function look(deliveryId: string, entry: Watched): Promise<boolean> {
-    const stored = await store.deliveries.find(deliveryId)
+    const stored = await parts.store.deliveries.find(deliveryId)
     if (!stored) return false
-    const view = await deliveryView(store, stored)
+    const view = await deliveryView(parts, stored)
     if (JSON.stringify(view) !== JSON.stringify(entry.last)) {
       entry.last = view
       for (const listener of entry.listeners) listener(view)

@@ -6,7 +6,8 @@ import {
   idleSince,
   isBetweenRounds,
   isStoppedByRate,
-  standingOf,
+  knownWait,
+  silentAfterMs,
   type StandingFacts,
 } from './standing.ts'
 
@@ -45,6 +46,12 @@ export function stuckSince(facts: StandingFacts): Date | undefined {
   if (hadNone && (isLine || isLong)) return idle
   if (isBetweenRounds(facts)) return undefined
   return round.at > idle ? round.at : idle
+}
+
+/** Whether what its activities fail with is worth asking, for it should have made progress and has not. */
+export function isSilent(facts: StandingFacts): boolean {
+  const stuck = facts.interruptedAt ? undefined : stuckSince(facts)
+  return stuck !== undefined && facts.now.getTime() - stuck.getTime() > silentAfterMs
 }
 
 /** Everything that is wrong with a delivery now. */
@@ -89,13 +96,10 @@ export function findingsOf(
   // What was found above already says what it waits for.
   if (found.length === 0 && stuck && now.getTime() - stuck.getTime() > patienceMs) {
     const failures = sight?.kind === 'there' ? sight.failures : []
-    const { waitsFor } = standingOf({ ...facts, alerts: [] })
+    const wait = knownWait(facts, failures)
     found.push({
       kind: 'stalled',
-      detail:
-        waitsFor ??
-        failures[0] ??
-        "something that LFM can't name: see the workflow in Temporal Web",
+      detail: wait?.waitsFor ?? "something that LFM can't name: see the workflow in Temporal Web",
       since: stuck,
     })
   }

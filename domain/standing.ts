@@ -57,6 +57,9 @@ export interface Standing {
 /** Time without an outcome after which a delivery that sends is said to wait. */
 export const quietAfterMs = 3_000
 
+/** Time without progress after which its activities are asked about, and a delivery that sends never waits for nothing. */
+export const silentAfterMs = 15_000
+
 /** Share of LINE's rate that other senders must have taken before it is worth a word. */
 const slowedBelow = 0.9
 
@@ -131,8 +134,10 @@ function stoppedText({ lanes }: StandingFacts): string {
   return `a rate: ${names} ${lanes.length === 1 ? 'has' : 'have'} rate 0`
 }
 
+type Wait = Omit<Standing, 'what'>
+
 /** What a delivery that sends waits for, if it waits. */
-function sendingWait(facts: StandingFacts): Omit<Standing, 'what'> | undefined {
+function sendingWait(facts: StandingFacts, failure: string | undefined): Wait | undefined {
   const { now, lanes, round, unanswered, planned, done } = facts
   const idle = idleSince(facts)
   if (isStoppedByRate(facts))
@@ -148,6 +153,8 @@ function sendingWait(facts: StandingFacts): Omit<Standing, 'what'> | undefined {
   const isQuiet = now.getTime() - latest(idle, round?.at ?? null).getTime() > quietAfterMs
   if (isQuiet && unanswered !== null)
     return { waitsFor: `LINE, which accepts nothing: ${unanswered}`, since: idle }
+  // A lower rate is no reason for no outcome at all.
+  if (failure !== undefined) return { waitsFor: failure, since: idle }
   const slowed = lanes.filter(({ rate, pace }) => rate > 0 && pace < rate * slowedBelow)
   if (slowed.length > 0) {
     const paces = slowed.map(
@@ -162,8 +169,29 @@ function sendingWait(facts: StandingFacts): Omit<Standing, 'what'> | undefined {
   return undefined
 }
 
-/** What is said of a delivery; the same words for CLI, API and alerts. */
-export function standingOf(facts: StandingFacts): Standing {
+/**
+ * What a delivery is known to wait for, apart from alerts.
+ * @param failures what its activities last failed with, where it has made no progress for `silentAfterMs`
+ */
+export function knownWait(facts: StandingFacts, failures: readonly string[]): Wait | undefined {
+  const [failure] = failures
+  if (facts.gate.position === 'open' && facts.phase === 'sending')
+    return sendingWait(facts, failure)
+  return failure === undefined ? undefined : { waitsFor: failure, since: idleSince(facts) }
+}
+
+/** Somebody is left and gets no outcome, and nobody knows why: it must not look as if all were well. */
+function silence(facts: StandingFacts): Wait | undefined {
+  const { phase, gate, lanes, round, now } = facts
+  if (phase !== 'sending' || gate.position !== 'open' || lanes.length === 0) return undefined
+  const since = idleSince(facts)
+  const silentMs = now.getTime() - latest(since, round?.at ?? null).getTime()
+  if (silentMs <= silentAfterMs) return undefined
+  return { waitsFor: 'an outcome; nothing is known to be in its way', since }
+}
+
+/** What is said of a delivery; the same words for CLI, API and alerts. @param failures as of `knownWait` */
+export function standingOf(facts: StandingFacts, failures: readonly string[] = []): Standing {
   const { phase, gate, gateAt } = facts
   if (hasEnded(phase)) return { what: phase, waitsFor: null, since: facts.endedAt ?? facts.phaseAt }
   const phaseWords = phaseText(facts)
@@ -190,9 +218,9 @@ export function standingOf(facts: StandingFacts): Standing {
       : phaseWords
   const away = findingOf(facts, 'temporal-away') ?? findingOf(facts, 'unserved')
   if (away) return { what, waitsFor: away.detail, since: away.since }
-  const wait = gate.position === 'open' && phase === 'sending' ? sendingWait(facts) : undefined
+  const wait = knownWait(facts, failures)
   if (wait) return { what, ...wait }
   const stalled = findingOf(facts, 'stalled')
   if (stalled) return { what, waitsFor: stalled.detail, since: stalled.since }
-  return { what, waitsFor: null, since }
+  return { what, ...(silence(facts) ?? { waitsFor: null, since }) }
 }

@@ -86,7 +86,7 @@ export const campaignRoutes = [
         occurrence: occurrence === 'once' ? 'once' : `again/${occurrence.again}`,
         by: caller,
       })
-      const view = await deliveryView(deps.store, started.delivery)
+      const view = await deliveryView(deps, started.delivery)
       return reply(started.isNew ? 201 : 200, view)
     },
   }),

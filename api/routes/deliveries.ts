@@ -40,7 +40,7 @@ function orderRoute(
         operation === 'resume'
           ? await resumeDelivery(deps, params.id, request)
           : await holdDelivery(deps, params.id, operation, request)
-      return reply(200, { delivery: await deliveryView(deps.store, stored), temporal })
+      return reply(200, { delivery: await deliveryView(deps, stored), temporal })
     },
   })
 }
@@ -75,7 +75,7 @@ export const deliveryRoutes = [
     answers: { 200: delivery },
     problems: ['not-found'],
     handle: async (deps, { params }) =>
-      reply(200, await deliveryView(deps.store, await requireDelivery(deps, params.id))),
+      reply(200, await deliveryView(deps, await requireDelivery(deps, params.id))),
   }),
   streamingRoute({
     method: 'get',
@@ -124,7 +124,7 @@ export const deliveryRoutes = [
       reply(
         200,
         await deliveryView(
-          deps.store,
+          deps,
           await recoverDelivery(deps, params.id, recoveryOrder(body, caller)),
         ),
       ),

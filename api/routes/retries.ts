@@ -20,7 +20,7 @@ export const retryRoutes = [
     problems: ['not-found', 'too-early', 'retry-refused'],
     handle: async (deps, { params, body, caller }) => {
       const retried = await retryDelivery(deps, params.id, { ...body, by: body.by ?? caller })
-      const view = await deliveryView(deps.store, retried.delivery)
+      const view = await deliveryView(deps, retried.delivery)
       return reply(retried.isNew ? 201 : 200, view)
     },
   }),

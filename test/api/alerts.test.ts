@@ -134,6 +134,30 @@ test('a stall is named by what the activities fail with, where the ledger knows 
   })
 })
 
+test('what the activities fail with is shown long before it is an alert', async () => {
+  const { id } = await makeDelivery(api)
+  await freezeAndSend(id)
+  api.workflows.failing = ['sendBatch, which fails: a file of the plan is gone']
+  expect(await shown(id)).toMatchObject({ doing: { waitsFor: null } })
+  await query(
+    api.databaseUrl,
+    `update channel set updated_at = updated_at - interval '1 minute'`,
+    [],
+  )
+  await age(id, 20)
+  expect(await shown(id)).toMatchObject({
+    doing: { waitsFor: api.workflows.failing[0] },
+    alerts: [],
+  })
+})
+
+test('a delivery whose failures can not be asked for is shown all the same', async () => {
+  const { id } = await makeDelivery(api)
+  await age(id, 20)
+  api.workflows.isAway = true
+  expect(await shown(id)).toMatchObject({ doing: { waitsFor: null } })
+})
+
 test('a pause by LFM is an alert at once, a pause by a person is none', async () => {
   const { id } = await makeDelivery(api)
   await api.store.deliveries.moveGate(id, 'paused', { by: 'Mio', why: 'a wrong price' })

@@ -87,11 +87,13 @@ test('streams end when the process begins to end', async () => {
   expect([ready.status, ready.headers.get('connection')]).toEqual([503, 'close'])
 })
 
+const seenFailures = { of: async () => [] }
+
 test('a delivery that nobody watches any more is not looked at', async () => {
   const { id } = await makeDelivery(api)
   const find = vi.fn((which: string) => api.store.deliveries.find(which))
   const store = { ...api.store, deliveries: { ...api.store.deliveries, find } }
-  const watch = createDeliveryWatch(store, 1, (error) => {
+  const watch = createDeliveryWatch({ store, seenFailures }, 1, (error) => {
     throw error
   })
   const told = Promise.withResolvers<undefined>()
@@ -121,14 +123,11 @@ test('a store that is away for a while does not end the watch', async () => {
     if (isAway) throw new Error('away')
     return api.store.deliveries.find(which)
   }
-  const watch = createDeliveryWatch(
-    { ...api.store, deliveries: { ...api.store.deliveries, find } },
-    1,
-    (error) => {
-      failures.push(error)
-      isAway = false
-    },
-  )
+  const store = { ...api.store, deliveries: { ...api.store.deliveries, find } }
+  const watch = createDeliveryWatch({ store, seenFailures }, 1, (error) => {
+    failures.push(error)
+    isAway = false
+  })
   const told = Promise.withResolvers<string>()
   const leave = watch.subscribe(id, ({ state }) => {
     told.resolve(state)

@@ -1,6 +1,6 @@
 // What is said of a delivery, and when it is said to be stuck.
 import { describe, expect, test } from 'vitest'
-import { findingsOf, stuckSince } from '../../domain/findings.ts'
+import { findingsOf, isSilent, stuckSince } from '../../domain/findings.ts'
 import { standingOf, type StandingFacts } from '../../domain/standing.ts'
 
 /** Noon in Tokyo, and so many minutes after. */
@@ -103,6 +103,28 @@ describe('what is said of a delivery', () => {
     })
   })
 
+  test('whose activities fail names what they fail with, before a slowed rate', () => {
+    const failure = 'sendBatch, which fails: a file of the plan is gone'
+    const facts = sending({
+      lastOutcomeAt: at(9),
+      lanes: [{ ...push, pace: 800, slowedAt: at(7) }],
+    })
+    expect(standingOf(facts, [failure])).toMatchObject({ waitsFor: failure, since: at(9) })
+    const freezing = sending({ phase: 'freezing', lastOutcomeAt: null, lanes: [] })
+    expect(standingOf(freezing, [failure])).toMatchObject({ waitsFor: failure, since: at(0) })
+  })
+
+  test('that sends without an outcome never waits for nothing', () => {
+    const facts = sending({ lastOutcomeAt: at(9) })
+    expect(standingOf(facts)).toMatchObject({
+      waitsFor: 'an outcome; nothing is known to be in its way',
+      since: at(9),
+    })
+    expect(standingOf({ ...facts, lanes: [] }).waitsFor).toBeNull()
+    const round = { no: 2, at: at(10), lastBeganAt: at(1) }
+    expect(standingOf({ ...facts, round }).waitsFor).toBeNull()
+  })
+
   test('that nobody serves names the queue, whatever else it might wait for', () => {
     const alert = {
       kind: 'unserved' as const,
@@ -187,6 +209,13 @@ describe('a delivery is stuck', () => {
   ])('%s', (_, facts, since) => {
     expect(stuckSince(sending(facts))).toEqual(since)
   })
+})
+
+test('a delivery is silent after 15 s without the progress that it should make', () => {
+  expect(isSilent(sending({ lastOutcomeAt: at(10) }))).toBe(false)
+  expect(isSilent(sending({ lastOutcomeAt: at(9) }))).toBe(true)
+  expect(isSilent(sending({ lastOutcomeAt: at(9), ...paused('Mia') }))).toBe(false)
+  expect(isSilent(sending({ lastOutcomeAt: at(9), interruptedAt: at(8) }))).toBe(false)
 })
 
 describe('what is found wrong', () => {
