@@ -24,7 +24,12 @@ const silenceMs = 12_000
 function openSocket(): Socket {
   const socket = new Socket()
   socket.setTimeout(silenceMs, () =>
-    socket.destroy(new Error(`PostgreSQL has said nothing for ${silenceMs / 1_000} s.`)),
+    // With the code of a network that gave up, by which callers know that the store is away.
+    socket.destroy(
+      Object.assign(new Error(`PostgreSQL has said nothing for ${silenceMs / 1_000} s.`), {
+        code: 'ETIMEDOUT',
+      }),
+    ),
   )
   return socket
 }

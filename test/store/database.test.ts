@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openTcpProxy } from '../../bench/tcp-proxy.ts'
+import { toProblem } from '../../api/refusals.ts'
 import { type Db, openDatabase } from '../../store/database.ts'
 import { startPostgres, type TestPostgres } from '../api/postgres.ts'
 import { query } from './open-store.ts'
@@ -57,7 +58,10 @@ test('a connection on which nothing is heard any more is given up, and the next 
   onTestFinished(() => far.destroy())
   const { rows } = await backend.execute(far)
   proxy.set('stalled')
-  await expect(backend.execute(far)).rejects.toThrow('has said nothing')
+  const silence: unknown = await backend.execute(far).catch((error: unknown) => error)
+  expect(silence).toMatchObject({ message: 'PostgreSQL has said nothing for 12 s.' })
+  // The caller of the API is told so, and not of a defect.
+  expect(toProblem(silence).kind).toBe('store-away')
   proxy.set('open')
   expect((await backend.execute(far)).rows).not.toEqual(rows)
 }, 30_000)
