@@ -1,5 +1,5 @@
 // Kills of a worker with -9: at any time, and at the points where it hurts most.
-import { readdirSync } from 'node:fs'
+import { type FSWatcher, mkdirSync, readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FaultKind, faultKind, NotHit } from './fault.ts'
@@ -139,6 +139,21 @@ function namesIn(folder: string): string[] {
   }
 }
 
+/** Names that come up in a folder from now on, also those that are there for a moment only; each is taken once. */
+function newNamesIn(folder: string): { take: () => string[]; watcher: FSWatcher } {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  let names: string[] = []
+  const watcher = watch(folder, (_event, name) => {
+    if (name !== null) names.push(name)
+  })
+  const take = () => {
+    const taken = names
+    names = []
+    return taken
+  }
+  return { take, watcher }
+}
+
 /** Kills at the moment when a file shows; the check afterwards tells whether the moment was met. */
 function atAFile(options: {
   name: string
@@ -166,20 +181,17 @@ function atAFile(options: {
         await system.until(options.what, async () => options.isNear?.(system, id) ?? true, {
           everyMs: 50,
         })
-      let known: string[] | undefined
-      // Looked for without keeping others from the worker; the point is met only where it is free at that moment.
-      await system.until(
-        options.what,
-        () => {
-          const names = namesIn(folder)
-          const counted = options.newOnly
-            ? names.filter((name) => !(known ?? names).includes(name))
-            : names
-          known = names
-          return options.isThere(counted, point, folder, id)
-        },
-        { everyMs: closelyMs },
-      )
+      const fresh = options.newOnly ? newNamesIn(folder) : undefined
+      try {
+        // Looked for without keeping others from the worker; the point is met only where it is free at that moment.
+        await system.until(
+          options.what,
+          () => options.isThere(fresh ? fresh.take() : namesIn(folder), point, folder, id),
+          { everyMs: closelyMs },
+        )
+      } finally {
+        fresh?.watcher.close()
+      }
       return system.parts.alone([worker], async () => {
         if (!system.parts.isUp(worker)) throw new NotHit('The worker was down already.')
         await system.parts.kill(worker)

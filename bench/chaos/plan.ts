@@ -54,13 +54,15 @@ export function drawPlan(seed: number, options: PlanOptions): ChaosPlan {
   )
   const multicasts = Math.ceil((recipients - pushes) / groupSize)
   const facts = createFacts(createRandom(seed, 'friends'), { recipients, pushes, scale })
-  const drawn = [
-    ...drawKills(createRandom(seed, 'kills'), kinds, kills),
-    ...drawOthers(createRandom(seed, 'faults'), kinds),
-  ].map((kind, i) => ({
-    kind,
-    fault: kind.draw(createRandom(seed, `${kind.name}/${i}`), facts),
-  }))
+  const others = drawOthers(createRandom(seed, 'faults'), kinds)
+  // A cancelled delivery ends within seconds, and two that look for points of its end would kill it for each other.
+  const mostOnce = others.some(({ point }) => point === 'end') ? 1 : 2
+  const drawn = [...drawKills(createRandom(seed, 'kills'), kinds, kills, mostOnce), ...others].map(
+    (kind, i) => ({
+      kind,
+      fault: kind.draw(createRandom(seed, `${kind.name}/${i}`), facts),
+    }),
+  )
   return {
     seed,
     recipients,
@@ -91,11 +93,16 @@ function chosenKinds(names: readonly string[] | undefined): FaultKind[] {
 }
 
 /** Kills at a point of their own happen at most once each; those in mid-sending as often as it takes. */
-function drawKills(random: Random, kinds: FaultKind[], count: number): FaultKind[] {
+function drawKills(
+  random: Random,
+  kinds: FaultKind[],
+  count: number,
+  mostOnce: number,
+): FaultKind[] {
   const once = random.shuffled(kinds.filter(({ isKill, point }) => isKill && point === 'own'))
   const often = kinds.filter(({ isKill, point }) => isKill && point === 'sending')
   const [first, ...rest] = often
-  const taken = once.slice(0, first ? Math.min(2, Math.floor(count / 2)) : count)
+  const taken = once.slice(0, first ? Math.min(mostOnce, Math.floor(count / 2)) : count)
   if (!first) return taken
   while (taken.length < count) taken.push(random.pick([first, ...rest]))
   return taken
