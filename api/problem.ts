@@ -69,7 +69,7 @@ const kinds = {
     status: 409,
     title: 'The delivery was cancelled',
     explanation:
-      'A cancelled delivery starts no call again, so it can neither be paused nor resumed. Start the campaign again instead.',
+      'A cancelled delivery starts no call again, so it can neither be paused nor resumed. Start the campaign again instead: lfm campaign start <id> --again <n>.',
   },
   'workflow-running': {
     status: 409,

@@ -26,14 +26,21 @@ function recipients(count: number): string {
   return `${count.toLocaleString('en')} ${count === 1 ? 'recipient' : 'recipients'}`
 }
 
-function requireAccount({ id, phase, account }: Delivery): Account {
+function startAgain({ campaignId }: Delivery): string {
+  return `lfm campaign start ${campaignId} --again <n>`
+}
+
+function requireAccount(ended: Delivery): Account {
+  const { id, phase, account } = ended
   if (!hasEnded(phase))
     throw new Problem(
       'too-early',
       `Delivery ${id} has not ended yet: it is "${phase}". What it leaves undelivered is known then.`,
     )
   if (account) return account
-  throw refused(`Delivery ${id} ended "${phase}": nothing was sent. Start its campaign again.`)
+  throw refused(
+    `Delivery ${id} ended "${phase}": nothing was sent. Start its campaign again: ${startAgain(ended)}`,
+  )
 }
 
 /**
@@ -94,7 +101,7 @@ export async function retryDelivery(
   if (!started || !campaign) throw new Error(`Delivery ${id} or its campaign is gone.`)
   if (started.kind === 'dropped')
     throw refused(
-      `The plan of delivery ${id} was removed on ${started.at.toISOString().slice(0, 10)} (LFM_KEEP_PLANS_DAYS): it can't be retried any more. Start its campaign again, with a segment that leaves out whom delivery_log has as accepted.`,
+      `The plan of delivery ${id} was removed on ${started.at.toISOString().slice(0, 10)} (LFM_KEEP_PLANS_DAYS): it can't be retried any more. Start its campaign again, with a segment that leaves out whom delivery_log has as accepted: ${startAgain(old)}`,
     )
   const { delivery } = started
   if (started.kind === 'taken')

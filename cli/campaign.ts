@@ -22,6 +22,13 @@ const asText = (campaign: Campaign) =>
     ['pause at failed share', campaign.pauseAtFailedShare],
   ])
 
+/** What to do with the delivery that a start has answered with. */
+function nextText({ id, campaignId, occurrence, endedAt, state }: Answer<'startCampaign'>): string {
+  if (endedAt === null) return `Watch it: npm run lfm -- delivery watch ${id}`
+  const next = Number(/^again\/(\d+)$/.exec(occurrence)?.[1] ?? 0) + 1
+  return `Nothing was started: this delivery has ended already (${state}).\nTo start another one: npm run lfm -- campaign start ${campaignId} --again ${next}`
+}
+
 interface Options {
   name: string
   channel: string
@@ -111,10 +118,6 @@ export function addCampaignCommands(program: Command): void {
         params: { id },
         body: { occurrence: o.again === undefined ? 'once' : { again: o.again } },
       })
-      print(
-        started,
-        (delivery) =>
-          `${deliveryText(delivery)}\nWatch it: npm run lfm -- delivery watch ${delivery.id}`,
-      )
+      print(started, (delivery) => `${deliveryText(delivery)}\n${nextText(delivery)}`)
     })
 }

@@ -89,7 +89,9 @@ test('what is no retry is refused with a sentence that says why', async () => {
   })
   const { id: never } = await makeDelivery(api)
   await api.store.deliveries.end(never, 'cancelled', { account: null })
-  expect((await retry(never)).body['detail']).toMatch(/nothing was sent\. Start its campaign again/)
+  expect((await retry(never)).body['detail']).toMatch(
+    /nothing was sent\. Start its campaign again: lfm campaign start [\w-]{36} --again <n>/,
+  )
   const done = await ended({ planned: 10, accepted: 9, rejected: 1 })
   expect((await retry(done)).body['detail']).toMatch(/has no recipients that are unsent/)
   expect((await retry(done, { outcomes: ['accepted'] })).status).toBe(422)

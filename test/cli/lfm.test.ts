@@ -83,6 +83,21 @@ test('a campaign is made and started from nothing, with --json for a script', as
   expect(listed.json().items).toHaveLength(2)
 })
 
+test('a start that finds an ended delivery says so, and how to start again', async () => {
+  const { id, campaign } = await makeDelivery(api)
+  const going = await lfm(['campaign', 'start', campaign.id])
+  expect(going.stdout).toContain(`Watch it: npm run lfm -- delivery watch ${id}`)
+  await api.store.deliveries.end(id, 'failed before send', { account: null })
+  const ended = await lfm(['campaign', 'start', campaign.id])
+  expect(ended.stdout).not.toContain('Watch it')
+  expect(ended.stdout).toContain('has ended already (failed before send)')
+  expect(ended.stdout).toContain(`campaign start ${campaign.id} --again 1`)
+  const other = await lfm(['--json', 'campaign', 'start', campaign.id, '--again', '1'])
+  await api.store.deliveries.end(other.json().id, 'cancelled', { account: null })
+  const again = await lfm(['campaign', 'start', campaign.id, '--again', '1'])
+  expect(again.stdout).toContain(`campaign start ${campaign.id} --again 2`)
+})
+
 test('lists and things are shown to people as text', async () => {
   const { id, campaign } = await makeDelivery(api)
   const shown = await lfm(['delivery', 'show', id])

@@ -62,7 +62,7 @@ export async function refusalInFreeze(error: unknown, place: SegmentPlace): Prom
     return refusalFor(error, place)
   return new SegmentRefused(
     'invalid-sql',
-    `The segment fails on its data: BigQuery says ${error.reason}. Its further words may quote a recipient's data and are not kept; run the SQL in BigQuery to see them, mend it (SAFE_CAST yields NULL where a value does not fit), and start again.`,
+    `The segment fails on its data: BigQuery says ${error.reason}. Its further words may quote a recipient's data and are not kept; run the SQL in BigQuery to see them, mend it (SAFE_CAST yields NULL where a value does not fit), and start again: lfm campaign start <id> --again <n>`,
   )
 }
 

@@ -48,6 +48,7 @@ export function describeFreezing(use: Facts): void {
           .catch((error: unknown) => error)
         if (!(refused instanceof SegmentRefused)) throw new Error('It was not refused.')
         expect(refused.message).toMatch(/fails on its data/)
+        expect(refused.message).toContain('lfm campaign start <id> --again <n>')
         expect(refused.message).not.toMatch(/Taro|U0/)
         expect(refused.cause).toBeUndefined()
       }

@@ -52,7 +52,7 @@ export function refusalInFreeze(error: unknown): SegmentRefused | undefined {
   const where = column === undefined ? '' : `, in the column ${column}`
   return new SegmentRefused(
     'invalid-sql',
-    `The segment fails on its data: ${kind}${where}. The engine's further words may quote a recipient's data and are not kept; run the SQL in the warehouse to see them, mend it (TRY_CAST yields NULL where a value does not fit), and start again.`,
+    `The segment fails on its data: ${kind}${where}. The engine's further words may quote a recipient's data and are not kept; run the SQL in the warehouse to see them, mend it (TRY_CAST yields NULL where a value does not fit), and start again: lfm campaign start <id> --again <n>`,
   )
 }
 
