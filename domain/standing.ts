@@ -63,7 +63,7 @@ export const silentAfterMs = 15_000
 /** Share of LINE's rate that other senders must have taken before it is worth a word. */
 const slowedBelow = 0.9
 
-/** The time as a clock in the zone shows it, with the day where that is another one. */
+/** The time as a clock in the zone shows it, with the zone's name, and with the day where that is another one. */
 export function clockTime(at: Date, { timeZone, now }: { timeZone: string; now: Date }): string {
   const day = (date: Date) =>
     new Intl.DateTimeFormat('en-GB', { timeZone, day: 'numeric', month: 'short' }).format(date)
@@ -73,7 +73,7 @@ export function clockTime(at: Date, { timeZone, now }: { timeZone: string; now: 
     minute: '2-digit',
     hourCycle: 'h23',
   }).format(at)
-  return day(at) === day(now) ? time : `${day(at)} ${time}`
+  return `${day(at) === day(now) ? time : `${day(at)} ${time}`} ${timeZone}`
 }
 
 const count = (n: number, one: string) => `${n.toLocaleString('en')} ${one}${n === 1 ? '' : 's'}`

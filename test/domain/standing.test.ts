@@ -61,19 +61,19 @@ describe('what is said of a delivery', () => {
     })
     expect(standingOf(facts)).toEqual({
       what: 'sending: 99,990 of 100,000 accepted, 7 with another outcome; push at 1,960 calls/s',
-      waitsFor: 'round 2 at 13:05 (3 recipients without an outcome: LINE answered 500.)',
+      waitsFor: 'round 2 at 13:05 Asia/Tokyo (3 recipients without an outcome: LINE answered 500.)',
       since: at(5),
     })
   })
 
   test('names the day where it is another one', () => {
     const round = { no: 9, at: at(13 * 60), lastBeganAt: at(1) }
-    expect(standingOf(sending({ round })).waitsFor).toContain('round 9 at 25 Nov 01:00')
+    expect(standingOf(sending({ round })).waitsFor).toContain('round 9 at 25 Nov 01:00 Asia/Tokyo')
   })
 
   test('that a person has paused names who, why and since when', () => {
     expect(standingOf(sending(paused('Mia')))).toEqual({
-      what: 'paused by Mia since 12:02: checking the link (sending: 41,000 of 100,000 accepted; push at 1,960 calls/s)',
+      what: 'paused by Mia since 12:02 Asia/Tokyo: checking the link (sending: 41,000 of 100,000 accepted; push at 1,960 calls/s)',
       waitsFor: 'an operator, to resume or cancel it',
       since: at(2),
     })
