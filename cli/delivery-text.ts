@@ -19,12 +19,19 @@ export function outcomesText({ progress }: Delivery): string {
     .join(', ')
 }
 
+/** Who moved the gate and why, behind the state that this led to; behind another one it says what was done. */
+function movedText({ state, gate }: Delivery): string {
+  if (gate.position === 'open' || gate.by === null) return ''
+  const by = `by ${gate.by}: ${gate.why ?? ''}`
+  if (state === 'interrupted') return ` (${gate.position} ${by})`
+  return /^(paused|cancel)/.test(state) ? ` ${by}` : ''
+}
+
 /** The state with who moved the gate and why, or LFM's own reason. */
-export function stateText({ state, stateReason, gate }: Delivery): string {
-  const moved =
-    gate.position !== 'open' && gate.by !== null ? ` by ${gate.by}: ${gate.why ?? ''}` : ''
+export function stateText(delivery: Delivery): string {
+  const { state, stateReason } = delivery
   const reason = stateReason === null ? '' : ` (${stateReason})`
-  return plain(`${state}${moved}${reason}`)
+  return plain(`${state}${movedText(delivery)}${reason}`)
 }
 
 /** A length of time in its largest unit that is not zero. */

@@ -152,6 +152,17 @@ test('an order is given with who and why, and needs the why', async () => {
   expect(silent).toMatchObject({ code: 2, stderr: expect.stringContaining('--why') as string })
 })
 
+test('who paused a delivery is not said to have interrupted it', async () => {
+  const { id } = await makeDelivery(api)
+  await lfm(['delivery', 'pause', id, '--why', 'wrong price', '--by', 'Hanako'])
+  await api.store.deliveries.setInterrupted(id, true)
+  const shown = await lfm(['delivery', 'show', id])
+  expect(shown.stdout).toMatch(/state +interrupted \(paused by Hanako: wrong price\)\n/)
+  await api.store.deliveries.end(id, 'failed before send', { account: null })
+  const ended = await lfm(['delivery', 'show', id])
+  expect(ended.stdout).toMatch(/state +failed before send\n/)
+})
+
 test('recipients are printed as CSV, or as one JSON document', async () => {
   const { id } = await makeDelivery(api)
   const early = await lfm(['delivery', 'recipients', id])
