@@ -2,6 +2,7 @@
 import { open, readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { Usage } from './session.ts'
+import { plain } from './text.ts'
 
 /** The bytes of a file as they are read, or of standard input for `-`. @throws Usage */
 export async function openFile(path: string): Promise<ReadableStream<Uint8Array>> {
@@ -38,9 +39,10 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text) as unknown
   } catch (error) {
-    throw new Usage(`${path === '-' ? 'Standard input' : `The file ${path}`} is not JSON.`, {
-      cause: error,
-    })
+    const what = path === '-' ? 'Standard input' : `The file ${path}`
+    // The engine's words have the line and column, or the place itself.
+    const where = error instanceof Error ? `: ${plain(error.message)}` : ''
+    throw new Usage(`${what} is not JSON${where}`, { cause: error })
   }
 }
 

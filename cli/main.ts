@@ -43,11 +43,16 @@ function createProgram(): Command {
   return program
 }
 
-/** A problem as sentences: the detail, then what is wrong where. */
+/** A problem as sentences: the detail, then what is wrong where, without the sentence that stands there already. */
 function problemText({ detail, errors = [] }: Problem): string {
-  const lines = errors
-    .filter((error) => errors.length > 1 || error.detail !== detail)
-    .map((error) => `  ${error.pointer ?? error.parameter ?? ''}: ${error.detail}`)
+  const lines = errors.flatMap((error) => {
+    const where = error.pointer ?? error.parameter ?? ''
+    const what = error.detail.endsWith(detail)
+      ? error.detail.slice(0, -detail.length).replace(/: $/, '')
+      : error.detail
+    const parts = [where, what].filter((part) => part !== '')
+    return parts.length > 0 ? [`  ${parts.join(': ')}`] : []
+  })
   return [`Refused: ${detail}`, ...lines].map(plain).join('\n')
 }
 

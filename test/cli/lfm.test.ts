@@ -190,6 +190,26 @@ describe('what goes wrong', () => {
     expect(refused.stderr).toContain('/messages/1/type')
   })
 
+  test('a single refusal has its pointer, and no sentence stands twice', async () => {
+    const create = ['content', 'create', '--name', 'Bad', '--messages', '-']
+    const content = await lfm(create, '[{"type":"text"}]')
+    expect(content.stderr).toMatch(/^Refused: .+\n {2}\/messages\/0\/text\n$/)
+    const sql = 'select user_id from nowhere'
+    const segment = await lfm(['segment', 'create', '--name', 'Bad', '--sql', '-'], sql)
+    expect(segment.stderr).toBe(
+      'Refused: Table with name nowhere does not exist! (line 1, column 15)\n  /sql: unknown-table\n',
+    )
+  })
+
+  test('messages that are no JSON are refused with the place', async () => {
+    const create = ['content', 'create', '--name', 'Bad', '--messages', '-']
+    const refused = await lfm(create, '[{"type":"text"},\n{"type":"text",}]')
+    expect(refused).toMatchObject({ code: 2, stdout: '' })
+    expect(refused.stderr).toMatch(/^Standard input is not JSON: .+\(line 2 column 16\)\n$/)
+    const token = await lfm(create, '[{"type":\ntext}]')
+    expect(token.stderr).toMatch(/^Standard input is not JSON: .*'e'.*\n$/)
+  })
+
   test('refusals are the problem document with --json', async () => {
     const refused = await lfm(['--json', 'delivery', 'show', 'x'])
     expect(refused.code).toBe(1)
