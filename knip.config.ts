@@ -7,6 +7,7 @@ const config: KnipConfig = {
     'workflows/index.ts',
     // Forked by its path.
     'embedded/sdk-download.ts',
+    'bench/warehouse-driver.ts',
     // Run by hand when a release adds a shape of history.
     'test/replay/record-histories.ts',
     'test/replay/record-open-histories.ts',

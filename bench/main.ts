@@ -10,6 +10,7 @@ import { lifted } from './lifted.ts'
 import { mixed } from './mixed.ts'
 import { smoothStart } from './start.ts'
 import { type Stop, stops } from './stops.ts'
+import { warehouse } from './warehouse.ts'
 
 loadDotEnv()
 
@@ -27,6 +28,8 @@ const help = `npm run bench -- <name> [--recipients N] [--seed N]
   rate-0 [--tries N]        the same by the channel's rate
   cancel [--tries N]        cancel N deliveries (20) of 500,000
   kill [--tries N]          kill -9 of the worker N times (20), and a new one at once (4000000)
+  warehouse [--personalised]
+                            BigQuery's driver alone on a simulated BigQuery, at N and 5 N: times, memory, calls (1000000)
 `
 
 const { values, positionals } = readCommandLine(
@@ -86,6 +89,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   'rate-0': () => stopped('rate-0'),
   cancel: () => stopped('cancel'),
   kill: () => kill({ ...common, recipients: recipients(4_000_000), tries }),
+  warehouse: () => warehouse({ ...common, recipients: recipients(1_000_000) }),
 }
 
 const bench = benches[positionals[0] ?? '']

@@ -8,7 +8,8 @@ import { conditions, round } from './conditions.ts'
 import { emptyFolder } from './laptop.ts'
 import { watchMemory } from './process-watch.ts'
 import { makeSampleWarehouse } from './sample-warehouse.ts'
-import { type DriverStep } from './warehouse-driver.ts'
+// As a type alone: the file runs when it is imported.
+import type { DriverStep } from './warehouse-driver.ts'
 
 interface WarehouseOptions {
   dataDir: string
