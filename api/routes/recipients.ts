@@ -1,6 +1,8 @@
 // Routes that name recipients: by outcome as CSV, and the ids that are none.
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { hasEnded } from '../../domain/delivery.ts'
+import { type Delivery } from '../../store/delivery-row.ts'
 import { requireDelivery } from '../operate-delivery.ts'
 import { Problem } from '../problem.ts'
 import { reply, route, type Streaming, streamingRoute } from '../route.ts'
@@ -8,6 +10,11 @@ import { malformedList, malformedQuery, recipientsQuery } from '../schemas/deliv
 import { idParams } from '../schemas/wire.ts'
 
 const tag = 'deliveries'
+
+/** What is asked for was not made before the delivery ended, so it never will be. */
+function neverMade({ id, state }: Delivery, why: string): Problem {
+  return new Problem('not-found', `Delivery ${id} is "${state}": it ended before ${why}.`)
+}
 
 function warehouseAway(error: unknown): Problem {
   return new Problem('warehouse-away', 'The warehouse could not be read now.', { cause: error })
@@ -46,6 +53,8 @@ export const recipientRoutes = [
     handle: async (deps, { params, query }) => {
       const stored = await requireDelivery(deps, params.id)
       if (stored.account === null) {
+        if (hasEnded(stored.phase))
+          throw neverMade(stored, 'anything was sent, so there is no delivery log')
         throw new Problem(
           'too-early',
           `Delivery ${stored.id} is "${stored.state}" and has no delivery log; it is made when a delivery ends.`,
@@ -70,7 +79,8 @@ export const recipientRoutes = [
     answers: { 200: malformedList },
     problems: ['not-found', 'too-early', 'warehouse-away'],
     handle: async (deps, { params, query }) => {
-      const { id, planDroppedAt } = await requireDelivery(deps, params.id)
+      const stored = await requireDelivery(deps, params.id)
+      const { id, planDroppedAt } = stored
       if (planDroppedAt)
         throw new Problem(
           'not-found',
@@ -78,6 +88,8 @@ export const recipientRoutes = [
         )
       const plan = await deps.store.plans.find(id)
       if (!plan) {
+        if (hasEnded(stored.phase))
+          throw neverMade(stored, 'its audience was frozen; there is none')
         throw new Problem('too-early', `The audience of delivery ${id} is not frozen yet.`)
       }
       const items = await deps.warehouse

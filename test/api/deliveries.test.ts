@@ -324,6 +324,20 @@ describe('a delivery', () => {
     expect((await api.call('GET', `${path}?outcome=lost`)).status).toBe(400)
   })
 
+  test.each([
+    ['malformed', 'its audience was frozen; there is none'],
+    ['recipients', 'anything was sent, so there is no delivery log'],
+  ])(
+    'that ended before its audience was frozen has no %s, and will have none',
+    async (what, why) => {
+      const { id } = await makeDelivery(api)
+      await api.store.deliveries.end(id, 'failed before send', { account: null })
+      const refused = await api.call('GET', `/deliveries/${id}/${what}`)
+      expect(refused).toMatchObject({ status: 404, body: { type: '/problems/not-found' } })
+      expect(refused.body.detail).toContain(`ended before ${why}`)
+    },
+  )
+
   test('is not read on from the warehouse for a caller who has left', async () => {
     const finished = Promise.withResolvers<number>()
     const warehouse = {
