@@ -50,7 +50,7 @@ export async function deliverCampaign(input: DeliverCampaignInput): Promise<Deli
 async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise<DeliveryResult> {
   const { deliveryId } = input
   const begun = input.carried ?? (await (input.isRecovered ? takeUp : freeze)(input, gate))
-  if ('state' in begun) return end(input, begun.state, null, begun.reason)
+  if ('state' in begun) return end(input, gate, begun.state, null, begun.reason)
 
   const delivery = begun
   await operate.setPhase({ deliveryId, phase: 'sending' })
@@ -227,12 +227,14 @@ async function reconcile(
   await operate.setPhase({ deliveryId, phase: 'reconciling' })
   const account = await exactAccount(deliveryId, gate, { closingRound, closedBecause })
   await audience.materialiseLog({ deliveryId })
-  if (wasCancelled) return end(input, 'cancelled during send', account, gate.why())
-  return end(input, account.accepted === account.planned ? 'done' : 'done with failures', account)
+  if (wasCancelled) return end(input, gate, 'cancelled during send', account, gate.why())
+  const state = account.accepted === account.planned ? 'done' : 'done with failures'
+  return end(input, gate, state, account)
 }
 
 async function end(
   { deliveryId }: DeliverCampaignInput,
+  gate: DeliveryGate,
   state: EndState,
   account: Account | null,
   reason?: string,
@@ -244,6 +246,7 @@ async function end(
     ...(reason !== undefined && { reason }),
   })
   showState(state)
+  gate.details.end(state, account, reason)
   await condition(allHandlersFinished)
   return { state, account }
 }

@@ -1,6 +1,12 @@
 // What Temporal Web tells of a delivery by itself: the state as a search attribute, and in words as details.
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
-import { type Gate, type OpenDeliveryState, type ShownState } from '../domain/delivery.ts'
+import {
+  type EndState,
+  type Gate,
+  type OpenDeliveryState,
+  type ShownState,
+} from '../domain/delivery.ts'
+import { type Account } from '../domain/outcome.ts'
 import { type CarriedDelivery, stateAttribute } from './messages.ts'
 
 /** Shows the state in lists and filters. */
@@ -16,6 +22,8 @@ export interface Details {
   gateMoved(gate: Gate): void
   /** How far its pages are; `waitsFor` names what it waits for between two rounds. */
   pages(delivery: CarriedDelivery, waitsFor?: string): void
+  /** How it ended, and with which account; the last words. */
+  end(state: EndState, account: Account | null, reason?: string): void
 }
 
 const doing: Partial<Record<OpenDeliveryState, string>> = {
@@ -40,6 +48,11 @@ function pagesTable({ round, planned, nextPage, pageCount, unresolvedRequests }:
     '',
     `${unresolvedRequests} requests left to the next round`,
   ]
+}
+
+function accountTable(account: Account): string[] {
+  const rows = Object.entries(account).map(([name, recipients]) => `| ${name} | ${recipients} |`)
+  return ['| recipients | |', '| --- | --- |', ...rows]
 }
 
 export function createDetails(): Details {
@@ -83,6 +96,16 @@ export function createDetails(): Details {
       turnTo(waitsFor === undefined ? 'sending' : `waits for ${waitsFor}`)
       table = pagesTable(delivery)
       say()
+    },
+    end(state, account, reason) {
+      const why = reason === undefined ? '' : `: ${reason}`
+      setCurrentDetails(
+        [
+          `**${state}, since ${minuteOf(new Date())}${why}**`,
+          '',
+          ...(account ? accountTable(account) : ['Nothing was sent.']),
+        ].join('\n'),
+      )
     },
   }
 }

@@ -78,3 +78,27 @@ test('a wait between rounds is named with the round, its time and how much is le
   await run.handle.executeUpdate(cancelUpdate, { args: [who] })
   await run.handle.result()
 })
+
+test('a delivery that has ended is said to have, with its account', async () => {
+  await using run = await start({ pages: { multicast: 1, push: 0 }, batchesPerPage: 1 })
+  const { state, account } = await run.handle.result()
+  const details = await untilDetails(
+    run.handle,
+    new RegExp(`^\\*\\*${state}, since ${minute}\\*\\*`),
+  )
+  expect(account).not.toBeNull()
+  expect(details).toContain(`| planned | ${account?.planned} |`)
+  expect(details).not.toContain('comparing')
+})
+
+test('a delivery that ended before it sent says why', async () => {
+  await using run = await start({
+    pages: { multicast: 1, push: 0 },
+    batchesPerPage: 1,
+    refuseFreeze: 'The segment is empty.',
+  })
+  await run.handle.result()
+  const details = await untilDetails(run.handle, /^\*\*failed before send, since/)
+  expect(details).toContain('The segment is empty.')
+  expect(details).toContain('Nothing was sent.')
+})
