@@ -4,6 +4,7 @@ import { hasEnded } from './delivery.ts'
 import { keyUsableForMs } from './ledger.ts'
 import {
   idleSince,
+  interruptedWait,
   isBetweenRounds,
   isStoppedByRate,
   knownWait,
@@ -67,7 +68,7 @@ export function findingsOf(
     return [
       {
         kind: 'interrupted',
-        detail: 'an operator: Temporal has no running workflow of it',
+        detail: interruptedWait,
         since: facts.interruptedAt,
       },
     ]

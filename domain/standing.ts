@@ -104,7 +104,9 @@ function sendingText({ planned, accepted, done, lanes }: StandingFacts): string 
   const others = done - accepted
   const outcomes = `${accepted.toLocaleString('en')} of ${planned.toLocaleString('en')} accepted`
   const paces = lanes.map(({ lane, rate, pace }) =>
-    rate === 0 ? `${lane} stopped` : `${lane} at ${Math.round(pace).toLocaleString('en')} calls/s`,
+    rate === 0
+      ? `${lane} stopped`
+      : `${lane} at most ${Math.round(pace).toLocaleString('en')} calls/s`,
   )
   return [
     others > 0 ? `${outcomes}, ${others.toLocaleString('en')} with another outcome` : outcomes,
@@ -133,6 +135,10 @@ function stoppedText({ lanes }: StandingFacts): string {
   const names = lanes.map(({ lane }) => lane).join(' and ')
   return `a rate: ${names} ${lanes.length === 1 ? 'has' : 'have'} rate 0`
 }
+
+/** What an interrupted delivery waits for. */
+export const interruptedWait =
+  'an operator, to recover it (lfm delivery recover): Temporal has no running workflow of it'
 
 type Wait = Omit<Standing, 'what'>
 
@@ -198,7 +204,7 @@ export function standingOf(facts: StandingFacts, failures: readonly string[] = [
   if (facts.interruptedAt) {
     return {
       what: `interrupted while ${phaseWords}`,
-      waitsFor: 'an operator: Temporal has no running workflow of it',
+      waitsFor: interruptedWait,
       since: facts.interruptedAt,
     }
   }

@@ -44,7 +44,7 @@ const paused = (by: string) => ({
 describe('what is said of a delivery', () => {
   test('that sends names how far it is and how fast', () => {
     expect(standingOf(sending())).toEqual({
-      what: 'sending: 41,000 of 100,000 accepted; push at 1,960 calls/s',
+      what: 'sending: 41,000 of 100,000 accepted; push at most 1,960 calls/s',
       waitsFor: null,
       since: at(0),
     })
@@ -60,7 +60,7 @@ describe('what is said of a delivery', () => {
       unanswered: 'LINE answered 500.',
     })
     expect(standingOf(facts)).toEqual({
-      what: 'sending: 99,990 of 100,000 accepted, 7 with another outcome; push at 1,960 calls/s',
+      what: 'sending: 99,990 of 100,000 accepted, 7 with another outcome; push at most 1,960 calls/s',
       waitsFor: 'round 2 at 13:05 Asia/Tokyo (3 recipients without an outcome: LINE answered 500.)',
       since: at(5),
     })
@@ -73,7 +73,7 @@ describe('what is said of a delivery', () => {
 
   test('that a person has paused names who, why and since when', () => {
     expect(standingOf(sending(paused('Mia')))).toEqual({
-      what: 'paused by Mia since 12:02 Asia/Tokyo: checking the link (sending: 41,000 of 100,000 accepted; push at 1,960 calls/s)',
+      what: 'paused by Mia since 12:02 Asia/Tokyo: checking the link (sending: 41,000 of 100,000 accepted; push at most 1,960 calls/s)',
       waitsFor: 'an operator, to resume or cancel it',
       since: at(2),
     })
@@ -137,6 +137,14 @@ describe('what is said of a delivery', () => {
       alerts: [alert],
     })
     expect(standingOf(facts)).toMatchObject({ waitsFor: alert.detail, since: at(8) })
+  })
+
+  test('whose workflow is gone names the command that recovers it', () => {
+    const facts = sending({ interruptedAt: at(3) })
+    expect(standingOf(facts)).toMatchObject({
+      waitsFor: expect.stringContaining('lfm delivery recover') as string,
+      since: at(3),
+    })
   })
 
   test('that is over is its end', () => {
