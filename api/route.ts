@@ -71,7 +71,10 @@ function parse<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType>(
 ): Input<z.output<P>, z.output<Q>, z.output<B>> {
   const checked = params?.safeParse(raw.params)
   if (checked?.error) {
-    throw new Problem('not-found', 'The path has an id of a form that no id has here.')
+    const given = Object.values(raw.params ?? {})
+      .join('/')
+      .slice(0, 100)
+    throw new Problem('not-found', `"${given}" is no id: an id is a UUID, as the API gave it.`)
   }
   return {
     params: checked?.data as z.output<P>,

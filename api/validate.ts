@@ -65,8 +65,10 @@ interface Fault {
 }
 
 function sizeWords(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall, bound: string) {
-  const unit = { string: 'characters', array: 'entries', set: 'entries' }[issue.origin as 'string']
-  return unit ? `must have ${bound} ${unit}` : `must be ${bound}`
+  const size = issue.code === 'too_small' ? issue.minimum : issue.maximum
+  const [one, many] = issue.origin === 'string' ? ['character', 'characters'] : ['entry', 'entries']
+  const isCounted = ['string', 'array', 'set'].includes(issue.origin)
+  return isCounted ? `must have ${bound} ${Number(size) === 1 ? one : many}` : `must be ${bound}`
 }
 
 function faultsOf(schema: z.ZodType, input: unknown, issue: Issue, at: PropertyKey[]): Fault[] {

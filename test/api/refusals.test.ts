@@ -158,6 +158,14 @@ describe('a body', () => {
     })
   })
 
+  test('with a text that is too short is told so in words that agree', async () => {
+    const path = '/deliveries/00000000-0000-4000-8000-000000000000/pause'
+    const refused = await api.call('POST', path, { why: '' })
+    expect(refused.body.detail).toBe('"why" must have at least 1 character.')
+    const long = await api.call('POST', path, { why: 'x'.repeat(501) })
+    expect(long.body.detail).toBe('"why" must have at most 500 characters.')
+  })
+
   test('that is absent has its missing fields named', async () => {
     const body = await document(await api.raw('/api/v1/segments', { method: 'POST' }))
     expect(body).toMatchObject({ status: 422, errors: [{ pointer: '/name' }, { pointer: '/sql' }] })
@@ -224,6 +232,12 @@ describe('a request', () => {
       expect(body.type).toMatch(/not-found|invalid-json/)
     },
   )
+
+  test('for an id that is none is told so', async () => {
+    const refused = await api.call('GET', '/channels/nope')
+    expect(refused).toMatchObject({ status: 404, body: { type: '/problems/not-found' } })
+    expect(refused.body.detail).toBe('"nope" is no id: an id is a UUID, as the API gave it.')
+  })
 
   test.each([
     ['limit=abc', 'limit'],
