@@ -1,6 +1,6 @@
 // The end of a delivery: everybody gets an outcome, plan and outcomes are compared, the log is made.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cancellationSignal, log } from '@temporalio/activity'
+import { log } from '@temporalio/activity'
 import { batchOf, type Lane, lanes, requestsOf } from '../domain/lane.ts'
 import {
   isFinal,
@@ -10,10 +10,10 @@ import {
 } from '../domain/ledger.ts'
 import { type Account, addsUp } from '../domain/outcome.ts'
 import { type CommittedPlan } from '../store/plans.ts'
-import { type PartName } from '../warehouse/port.ts'
-import { beating } from './beating.ts'
+import { PersonNeeded, type PartName, type Work } from '../warehouse/port.ts'
 import { createPartWriter } from './pages.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
+import { createWarehouseWork } from './warehouse-work.ts'
 
 /** Page name of the parts that hold what no page resolved. */
 const restPage = 'rest'
@@ -30,6 +30,7 @@ export function createCloseActivities(
 ) {
   const { store, warehouse, now } = deps
   const writePart = createPartWriter(deps)
+  const workingFor = createWarehouseWork(deps)
 
   /** Final outcomes for what is open in an attempted batch: unknown where a call may have been accepted. */
   async function closeBatch(
@@ -37,18 +38,17 @@ export function createCloseActivities(
     lane: Lane,
     batchNo: number,
     facts: { attempt: string; laneRequests: number; round: number; why: string },
+    work: Work,
   ): Promise<void> {
     const [batch] = await store.ledger.batches(deliveryId, lane, [batchNo])
     if (!batch) throw new Error(`Batch ${lane}/${batchNo} of delivery ${deliveryId} is gone.`)
     const at = new Date(now()).toISOString()
     const changes: LedgerRecords = {}
     const range = requestsOf(lane, batchNo, facts.laneRequests)
-    const planned = await warehouse.readRequests({
-      deliveryId,
-      attempt: facts.attempt,
-      lane,
-      ...range,
-    })
+    const planned = await warehouse.readRequests(
+      { deliveryId, attempt: facts.attempt, lane, ...range },
+      work,
+    )
     for (const { requestNo, userIds } of planned) {
       // No record, but an attempt was begun: a call may have been started.
       if (batch.records[requestNo] !== undefined) continue
@@ -93,16 +93,15 @@ export function createCloseActivities(
     lane: Lane,
     { deliveryId, round }: { deliveryId: string; round: number },
     facts: { attempt: string; laneRequests: number; attempted: number[]; why: string },
+    work: Work,
   ): Promise<PartName[]> {
     const rest = { deliveryId, lane, round, page: restPage }
-    await writePart(rest, facts.attempted)
+    await writePart(rest, facts.attempted, work)
     const ranges = neverReached(lane, facts.laneRequests, facts.attempted)
     if (ranges.length === 0) return [rest]
     const unsent = { ...rest, page: neverReachedPage }
-    await warehouse.writeUnsent(unsent, facts.attempt, ranges, {
-      at: new Date(now()).toISOString(),
-      reason: facts.why,
-    })
+    const why = { at: new Date(now()).toISOString(), reason: facts.why }
+    await warehouse.writeUnsent(unsent, facts.attempt, ranges, why, work)
     return [rest, unsent]
   }
 
@@ -110,12 +109,13 @@ export function createCloseActivities(
   async function makePartsAgain(
     plan: CommittedPlan,
     closing: { deliveryId: string; closingRound: number; closedBecause: string | null },
+    work: Work,
   ): Promise<PartName[]> {
     const { deliveryId, closedBecause } = closing
     const made: PartName[] = []
     for (const { lane, round, pageNo, batches } of await store.plans.pages(deliveryId)) {
       const part = { deliveryId, lane, round, page: `${pageNo}` }
-      await writePart(part, batches)
+      await writePart(part, batches, work)
       made.push(part)
     }
     if (closedBecause !== null) {
@@ -127,7 +127,7 @@ export function createCloseActivities(
           attempted: await store.ledger.attempted(deliveryId, lane),
           why: closedBecause,
         }
-        made.push(...(await writeClosingParts(lane, { deliveryId, round }, facts)))
+        made.push(...(await writeClosingParts(lane, { deliveryId, round }, facts, work)))
       }
     }
     return made
@@ -141,14 +141,14 @@ export function createCloseActivities(
      */
     async closeLedger(input: { deliveryId: string; round: number; why: string }): Promise<void> {
       const { deliveryId, why } = input
-      await beating(async () => {
+      await workingFor(deliveryId, async (work) => {
         const plan = await store.plans.find(deliveryId)
         if (!plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
         const round = await store.deliveries.closingRound(deliveryId, input.round)
         for (;;) {
           const leftMs = await store.ledger.callsEndInMs(deliveryId)
           if (leftMs <= 0) break
-          await sleep(Math.min(leftMs, napMs), undefined, { signal: cancellationSignal() })
+          await sleep(Math.min(leftMs, napMs), undefined, { signal: work.signal })
         }
         for (const lane of lanes) {
           const laneRequests = plan.requests[lane]
@@ -157,10 +157,10 @@ export function createCloseActivities(
           for (let pass = 0; pass < mostPasses; pass++) {
             const open = await store.ledger.unresolved(deliveryId, lane)
             if (open.length === 0) break
-            for (const batchNo of open) await closeBatch(deliveryId, lane, batchNo, facts)
+            for (const batchNo of open) await closeBatch(deliveryId, lane, batchNo, facts, work)
           }
           const attempted = await store.ledger.attempted(deliveryId, lane)
-          await writeClosingParts(lane, { deliveryId, round }, { ...facts, attempted })
+          await writeClosingParts(lane, { deliveryId, round }, { ...facts, attempted }, work)
         }
       })
     },
@@ -176,10 +176,10 @@ export function createCloseActivities(
       closedBecause: string | null
     }): Promise<Reconciled> {
       const { deliveryId } = input
-      return beating(async () => {
+      const compare = async (work: Work): Promise<Reconciled> => {
         const plan = await store.plans.find(deliveryId)
         if (!plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
-        let result = await warehouse.reconcile(deliveryId, plan.attempt)
+        let result = await warehouse.reconcile(deliveryId, plan.attempt, work)
         if (!result.isExact) {
           log.warn('Plan and outcomes differ; the parts are made again from the ledger', {
             withoutOutcome: result.withoutOutcome,
@@ -188,8 +188,9 @@ export function createCloseActivities(
             unreadableParts: result.unreadableParts,
           })
           // What the ledger knows nothing of goes.
-          await warehouse.dropOtherParts(deliveryId, await makePartsAgain(plan, input))
-          result = await warehouse.reconcile(deliveryId, plan.attempt)
+          const made = await makePartsAgain(plan, input, work)
+          await warehouse.dropOtherParts(deliveryId, made, work)
+          result = await warehouse.reconcile(deliveryId, plan.attempt, work)
         }
         if (result.isExact && addsUp(result.account))
           return { kind: 'exact', account: result.account }
@@ -197,35 +198,49 @@ export function createCloseActivities(
           kind: 'differs',
           why: `The account does not add up: ${result.withoutOutcome} recipients without an outcome, ${result.outcomesWithoutRecipient} outcomes of nobody, ${result.withTwoOutcomes} recipients with two, ${result.doubledUserIds} user ids twice in the plan. See docs/runbook.md, "The account does not add up".`,
         }
-      })
+      }
+      try {
+        return await workingFor(deliveryId, compare)
+      } catch (error) {
+        // Looked at again when somebody resumes.
+        if (error instanceof PersonNeeded) return { kind: 'differs', why: error.message }
+        throw error
+      }
     },
 
     /** Makes the delivery's rows of `delivery_log`. */
     async materialiseLog({ deliveryId }: { deliveryId: string }): Promise<{ rows: number }> {
-      return beating(async () => {
+      return workingFor(deliveryId, async (work) => {
         const [delivery, plan] = await Promise.all([
           store.deliveries.find(deliveryId),
           store.plans.find(deliveryId),
         ])
         if (!delivery || !plan) throw new Error(`Delivery ${deliveryId} has no plan.`)
         const make = () =>
-          warehouse.materialiseLog({
-            deliveryId,
-            campaignId: delivery.campaignId,
-            channelId: delivery.channelId,
-            attempt: plan.attempt,
-          })
+          warehouse.materialiseLog(
+            {
+              deliveryId,
+              campaignId: delivery.campaignId,
+              channelId: delivery.channelId,
+              attempt: plan.attempt,
+            },
+            work,
+          )
         const planned = plan.recipients.multicast + plan.recipients.push
-        const first = await make().catch(() => ({ rows: 0 }))
+        const first = await make().catch((error: unknown) => {
+          if (error instanceof PersonNeeded || work.signal.aborted) throw error
+          return { rows: 0 }
+        })
         if (first.rows === planned) return first
         // A part has gone, or was damaged, since the account was made; if it is something else, it is thrown below.
         log.warn('The log lacks rows; the parts are made again from the ledger', first)
         const { closingRound, gate } = delivery
-        await makePartsAgain(plan, {
+        const closing = {
           deliveryId,
           closingRound: closingRound ?? 0,
           closedBecause: closingRound === null ? null : `Cancelled: ${gate.why ?? ''}`,
-        })
+        }
+        await makePartsAgain(plan, closing, work)
         const second = await make()
         if (second.rows === planned) return second
         throw new Error(

@@ -4,10 +4,11 @@ import { batchCount, type Lane, lanes, recipientsPerMulticast, requestsOf } from
 import { isFinal, pieceOf } from '../domain/ledger.ts'
 import { pagesOf } from '../domain/plan.ts'
 import { type LedgerBatch } from '../store/ledger.ts'
-import { type OutcomeRow } from '../warehouse/port.ts'
+import { type OutcomeRow, type Work } from '../warehouse/port.ts'
 import { beating } from './beating.ts'
 import { createFailureLimit } from './failure-limit.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
+import { createWarehouseWork } from './warehouse-work.ts'
 
 export interface PageKey {
   deliveryId: string
@@ -81,8 +82,9 @@ export function createPartWriter(
   return async function writePart(
     part: { deliveryId: string; lane: Lane; round: number; page: string },
     batches: number[],
+    work: Work,
   ): Promise<void> {
-    await warehouse.writePart(part, rowsOf(part.deliveryId, part.lane, part.round, batches))
+    await warehouse.writePart(part, rowsOf(part.deliveryId, part.lane, part.round, batches), work)
   }
 }
 
@@ -98,6 +100,7 @@ export function createPageActivities(
   const { store, roundDelaysMs } = deps
   const writePart = createPartWriter(deps)
   const holdToLimit = createFailureLimit(deps)
+  const workingFor = createWarehouseWork(deps)
 
   async function find(key: PageKey) {
     const page = await store.plans.page(key.deliveryId, key.lane, key.round, key.pageNo)
@@ -138,9 +141,9 @@ export function createPageActivities(
     },
 
     async recordPage(key: PageKey): Promise<void> {
-      await beating(async () => {
+      await workingFor(key.deliveryId, async (work) => {
         const page = await find(key)
-        await writePart({ ...key, page: `${key.pageNo}` }, page.batches)
+        await writePart({ ...key, page: `${key.pageNo}` }, page.batches, work)
         // A worker may have died between its last merge and its look at the limit.
         await holdToLimit(key.deliveryId)
       })

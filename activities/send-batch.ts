@@ -3,6 +3,7 @@ import { activityInfo, cancellationSignal, log } from '@temporalio/activity'
 import { type Gate } from '../domain/delivery.ts'
 import { type Lane, requestsOf } from '../domain/lane.ts'
 import { CancelledBefore, isFailure } from '../domain/ledger.ts'
+import { PersonNeeded } from '../warehouse/port.ts'
 import { beating } from './beating.ts'
 import { openBatchBook } from './batch-book.ts'
 import { callPieces } from './call-pieces.ts'
@@ -10,6 +11,7 @@ import { createFailureLimit } from './failure-limit.ts'
 import { createLanePace } from './lane-pace.ts'
 import { createPermitQueue } from './permit-queue.ts'
 import { createDeliveryContexts } from './delivery-context.ts'
+import { createHoldForPerson } from './hold-for-person.ts'
 import { createFindOrder } from './order-of-checks.ts'
 import { type ActivityDeps, type MakeRetryKey } from './ports.ts'
 import { renderBatch } from './rendered-batch.ts'
@@ -65,6 +67,7 @@ export function createSendActivities(
   }
   const findOrder = createFindOrder({ line: deps.line, steadyNow })
   const holdToLimit = createFailureLimit(deps)
+  const holdForPerson = createHoldForPerson(store)
 
   /** The ledger, which looks at the campaign's limit after each merge of somebody who can't be reached. */
   const watchedLedger: typeof store.ledger = {
@@ -81,12 +84,10 @@ export function createSendActivities(
     const context = await contextOf(deliveryId)
     const { plan } = context
     const range = requestsOf(lane, batchNo, plan.requests[lane])
-    const planned = await warehouse.readRequests({
-      deliveryId,
-      attempt: plan.attempt,
-      lane,
-      ...range,
-    })
+    const planned = await warehouse.readRequests(
+      { deliveryId, attempt: plan.attempt, lane, ...range },
+      { campaignId: context.delivery.campaignId },
+    )
     const batch = renderBatch(planned, context.template)
     // Written before the first call: no row, no call.
     const begun = await store.ledger.beginAttempt({
@@ -136,6 +137,8 @@ export function createSendActivities(
         return await beating(() => attempt(input))
       } catch (error) {
         if (error instanceof CancelledBefore) return { kind: 'held', gate: error.gate }
+        if (error instanceof PersonNeeded)
+          return { kind: 'held', gate: await holdForPerson(input.deliveryId, error.message) }
         if (!(error instanceof Error && error.name === 'BodiesDiffer')) throw error
         log.error('A batch renders differently than at its first attempt', {
           lane: input.lane,

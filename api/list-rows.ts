@@ -1,7 +1,7 @@
 // Reads the text of an uploaded list: a CSV with a header, or nothing but user ids; counts every line it can't use.
 import { pipeline, Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
-import { type ListRow } from '../warehouse/port.ts'
+import { type ListRow } from '../warehouse/list-rows.ts'
 import { Problem } from './problem.ts'
 
 const idPattern = /^U[0-9a-f]{32}$/

@@ -1,7 +1,7 @@
 // Makes a segment of an uploaded list: its rows into the warehouse, its name and SQL into the store.
 import { randomUUID } from 'node:crypto'
 import { type z } from 'zod'
-import { type StoredList } from '../warehouse/port.ts'
+import { type StoredList } from '../warehouse/list-rows.ts'
 import { type ApiDeps } from './deps.ts'
 import { readList, type ListText } from './list-rows.ts'
 import { Problem } from './problem.ts'

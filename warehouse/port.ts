@@ -2,6 +2,8 @@
 import { type Lane } from '../domain/lane.ts'
 import { type Account, type Outcome, type RetriedOutcome } from '../domain/outcome.ts'
 import { type FrozenPlan } from '../domain/plan.ts'
+import { type ClickRow, type FriendEvent } from './event-rows.ts'
+import { type ListRow, type StoredList } from './list-rows.ts'
 
 /** A column that a segment yields. */
 export interface SegmentColumn {
@@ -49,10 +51,45 @@ export type SegmentRefusal =
   /** What it needs is in another place, or may not be read; the message says what to set or grant. */
   | 'no-access'
 
+/**
+ * A step can't be done before a person does something, and the message says what. Waiting alone won't help; tried again
+ * after that, the step goes on.
+ */
+export class PersonNeeded extends Error {
+  override readonly name = 'PersonNeeded'
+  readonly reason: 'plan-gone' | 'log-gone' | 'no-access'
+  constructor(reason: PersonNeeded['reason'], message: string, cause?: unknown) {
+    super(message, { cause })
+    this.reason = reason
+  }
+}
+
+/**
+ * The reason to abort a step with that nobody has cancelled: its process ends, or another try of it has begun. What an
+ * engine works on apart from our process then goes on, for the next try finds it; with any other reason it is cancelled.
+ */
+export class HandedOver extends Error {
+  override readonly name = 'HandedOver'
+  constructor(cause: unknown) {
+    super('The step is left to another try of it.', { cause })
+  }
+}
+
+/** What a step is done for, and how long. */
+export interface Work {
+  /** The campaign, by which an engine that bills its work can say what the work was for. */
+  campaignId?: string | undefined
+  /** Ends the step, which then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
 /** A freeze of one delivery's audience. */
 export interface FreezeRequest {
   deliveryId: string
-  /** The name of this freeze attempt, `[A-Za-z0-9-]+`; files and tables carry it and no two attempts share one. */
+  /**
+   * The name of this freeze attempt, `[A-Za-z0-9-]+`, which files and tables carry. Where `resumesFreeze`, all tries of a
+   * delivery's freeze have one name; elsewhere no two share one.
+   */
   attempt: string
   sql: string
   /**
@@ -143,72 +180,19 @@ export interface DeliveryFacts {
   attempt: string
 }
 
-/** One click of a link in a message. */
-export interface ClickRow {
-  /** Made once by who takes the click; analysts tell clicks apart by it. */
-  clickId: string
-  /** ISO 8601 instant. */
-  at: string
-  deliveryId: string
-  campaignId: string
-  /** LFM's id of the channel. */
-  channelId: string
-  /** The variant of an A/B test; null where the campaign has none. */
-  variant: string | null
-  /** The link within the content. */
-  linkId: string
-  /** Where the link leads to. */
-  url: string
-  /** Null where the link was not made for one recipient, as in a multicast. */
-  userId: string | null
-}
-
-/**
- * What changed a friendship. `follow` and `unfollow` are LINE's webhook events (a block is told as `unfollow`);
- * `import` says that the id stood in the channel's list of followers at that instant.
- */
-export type FriendEventKind = 'follow' | 'unfollow' | 'import'
-
-/** One change of a friendship. */
-export interface FriendEvent {
-  /** LINE's `webhookEventId`, or a name of an imported row; orders events of the same instant. */
-  eventId: string
-  /** ISO 8601 instant. */
-  at: string
-  /** LFM's id of the channel. */
-  channelId: string
-  userId: string
-  kind: FriendEventKind
-}
-
-/** One row of an uploaded list. */
-export interface ListRow {
-  /** Line in the uploaded file, 1-based; no two rows share one. */
-  line: number
-  userId: string
-  /** One value for each column of the list, in their order; null is NULL. */
-  values: readonly (string | null)[]
-}
-
-/** An uploaded list as it lies in the warehouse. */
-export interface StoredList {
-  /** The name of its table, `list_<listId>`. */
-  table: string
-  /** Columns besides `user_id`, in order; all are text. */
-  columns: string[]
-  /** Distinct user ids. */
-  rows: number
-  /** One SELECT of the whole list in this warehouse's dialect: a segment's SQL. */
-  sql: string
-}
-
 /**
  * The warehouse port. Every method may be called again after a crash at any point and then yields the same.
- * All reject when the engine can't be reached; the caller retries.
+ * All reject when the engine can't be reached; the caller retries. Those of a delivery that has a plan reject with
+ * PersonNeeded where the engine can tell that no retry will do.
  */
 export interface Warehouse {
   /** The SQL dialect that segments are written in here. */
   readonly dialect: 'duckdb' | 'bigquery'
+  /**
+   * Whether a freeze that is begun again under the same attempt's name goes on from what earlier tries have done, whoever
+   * of them is still at work.
+   */
+  readonly resumesFreeze: boolean
   /**
    * Checks the SQL without keeping anything; the parameter `delivery_at` is now. Besides the user's own tables it may
    * read these, whose columns docs/warehouse-tables.md lists: `delivery_log`, `click_log`, `friend_events` and the
@@ -217,7 +201,11 @@ export interface Warehouse {
    * @throws SegmentRefused
    */
   inspectSegment(sql: string, variables: readonly string[]): Promise<SegmentInspection>
-  /** Runs the segment once and makes the plan under the attempt's own name. @throws SegmentRefused */
+  /**
+   * Runs the segment once and makes the plan under the attempt's name. The plan says by which name it is to be found: it
+   * is another one where the rows of an earlier try are gone and the segment had to run again.
+   * @throws SegmentRefused
+   */
   freeze(request: FreezeRequest, signal?: AbortSignal): Promise<FrozenPlan>
   /**
    * Makes the plan of a retry from plan and log of the delivery that it retries, numbered as any other.
@@ -225,9 +213,9 @@ export interface Warehouse {
    */
   freezeRetry(request: RetryFreezeRequest, signal?: AbortSignal): Promise<FrozenPlan>
   /** Reads requests in order of their number; rejects unless exactly the range asked for is there. */
-  readRequests(range: PlanRange): Promise<PlannedRequest[]>
+  readRequests(range: PlanRange, work?: Work): Promise<PlannedRequest[]>
   /** Writes a part; a part of that name which is already there is replaced as a whole by the same or more rows. */
-  writePart(part: PartName, rows: AsyncIterable<OutcomeRow[]>): Promise<void>
+  writePart(part: PartName, rows: AsyncIterable<OutcomeRow[]>, work?: Work): Promise<void>
   /**
    * Writes, as one part, the outcome `unsent` for every recipient of the given request ranges.
    * For requests that no attempt ever reached, so that no row per request has to pass through memory.
@@ -237,17 +225,18 @@ export interface Warehouse {
     attempt: string,
     ranges: readonly { fromRequest: number; toRequest: number }[],
     facts: { at: string; reason: string },
+    work?: Work,
   ): Promise<void>
   /** Removes every part of the delivery but these, such as those of rounds that a restored store knows nothing of. */
-  dropOtherParts(deliveryId: string, kept: readonly PartName[]): Promise<void>
+  dropOtherParts(deliveryId: string, kept: readonly PartName[], work?: Work): Promise<void>
   /** Compares the plan with all parts that can be read. Rejects where the plan itself isn't there whole. */
-  reconcile(deliveryId: string, attempt: string): Promise<Reconciliation>
+  reconcile(deliveryId: string, attempt: string, work?: Work): Promise<Reconciliation>
   /** Makes the delivery's rows of `delivery_log` (one a recipient) from plan and parts, as a whole or not at all. */
-  materialiseLog(facts: DeliveryFacts): Promise<{ rows: number }>
+  materialiseLog(facts: DeliveryFacts, work?: Work): Promise<{ rows: number }>
   /** User ids of one outcome, from `delivery_log`, some thousand at a time. */
-  recipients(deliveryId: string, outcome: Outcome): AsyncIterable<string[]>
+  recipients(deliveryId: string, outcome: Outcome, work?: Work): AsyncIterable<string[]>
   /** Values of `user_id` in the segment that are no LINE user id, the first `limit` of them. */
-  malformedIds(deliveryId: string, attempt: string, limit: number): Promise<string[]>
+  malformedIds(deliveryId: string, attempt: string, limit: number, work?: Work): Promise<string[]>
   /** Files or tables of freeze attempts that lost are removed. */
   dropOtherAttempts(deliveryId: string, attempt: string): Promise<void>
   /**

@@ -4,10 +4,12 @@ import { DefaultLogger } from '@temporalio/worker'
 import { expect, test } from 'vitest'
 import { createCloseActivities } from '../../activities/close-account.ts'
 import { retryKey } from '../../line/retry-key.ts'
+import { PersonNeeded } from '../../warehouse/port.ts'
 
 /** `materialiseLog` over a warehouse that answers one thing after the other: rows, or an error. */
 function logging(answers: (number | Error)[]) {
   const parts: string[] = []
+  const shown: string[] = []
   const name = ({ lane, page, round }: { lane: string; page: string; round: number }) =>
     `${lane}-${page}-${round}`
   const activities = createCloseActivities({
@@ -19,6 +21,11 @@ function logging(answers: (number | Error)[]) {
           closingRound: 3,
           gate: { position: 'cancelled', seq: 1, why: 'enough' },
         }),
+        moveGate: async () => ({
+          isMoved: false,
+          delivery: { phase: 'reconciling', gate: { position: 'cancelled', seq: 1 } },
+        }),
+        setPhase: async (_id: string, _phase: string, why: string) => void shown.push(why),
         closingRound: async () => 3,
       },
       plans: {
@@ -40,6 +47,10 @@ function logging(answers: (number | Error)[]) {
         if (answer instanceof Error) throw answer
         return { rows: answer }
       },
+      async reconcile() {
+        const answer = answers.shift()
+        throw answer instanceof Error ? answer : new Error('Nothing is to be compared.')
+      },
       writePart: async (part: Parameters<typeof name>[0]) => void parts.push(name(part)),
       writeUnsent: async (part: Parameters<typeof name>[0]) => void parts.push(name(part)),
     } as never,
@@ -50,7 +61,13 @@ function logging(answers: (number | Error)[]) {
   const made = env.run((input: { deliveryId: string }) => activities.materialiseLog(input), {
     deliveryId: 'd1',
   })
-  return { made, parts }
+  const compare = () =>
+    env.run((input: Parameters<typeof activities.reconcile>[0]) => activities.reconcile(input), {
+      deliveryId: 'd1',
+      closingRound: 3,
+      closedBecause: null,
+    })
+  return { made, parts, shown, compare }
 }
 
 test('a log with a row for everybody is made once, and no part is touched', async () => {
@@ -76,4 +93,18 @@ test.each([
 test('a log that still lacks rows is no end of a delivery', async () => {
   const { made } = logging([12_000, 12_000])
   await expect(made).rejects.toThrow(/has 12000 rows, its plan 20000 recipients/)
+})
+
+test('a log that needs a person is not made again from the ledger, and says what to do', async () => {
+  const needed = new PersonNeeded('log-gone', 'Bring it back.')
+  const { made, parts, shown } = logging([needed])
+  await expect(made).rejects.toBe(needed)
+  expect(parts).toEqual([])
+  expect(shown).toEqual(['Bring it back.'])
+})
+
+test('where the plan is gone there is no account, and the reason is what to do', async () => {
+  const { made, compare } = logging([20_000, new PersonNeeded('plan-gone', 'Bring it back.')])
+  await made
+  expect(await compare()).toEqual({ kind: 'differs', why: 'Bring it back.' })
 })

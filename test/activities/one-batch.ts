@@ -43,6 +43,8 @@ export function sendingOver(ports: {
   mergeEveryMs: number
   pause(why: string): Promise<MemoryLedger['gate']>
   template?: () => MessageTemplate
+  /** Default: gives what is planned. */
+  read?: () => Promise<ReturnType<typeof planOf>>
 }) {
   const { ledger, line, planned, now, draining, mergeEveryMs } = ports
   const activities = createSendActivities({
@@ -78,7 +80,7 @@ export function sendingOver(ports: {
         secretOf: async () => 'secret',
       },
     } as never,
-    warehouse: { readRequests: async () => planned } as never,
+    warehouse: { readRequests: ports.read ?? (async () => planned) } as never,
     line: { ...line } as never,
     compileTemplate: () => ({
       render: (variables) => (ports.template?.() ?? plainTemplate).render(variables),
@@ -103,6 +105,7 @@ export function oneBatch<Line extends MemoryLine>(options: {
   sizes: number[]
   line: Line
   template?: MessageTemplate
+  read?: () => Promise<ReturnType<typeof planOf>>
 }) {
   const clock = { offsetMs: 0 }
   const now = () => Date.now() + clock.offsetMs
@@ -135,6 +138,7 @@ export function oneBatch<Line extends MemoryLine>(options: {
       return ledger.gate
     },
     template: () => template ?? plainTemplate,
+    ...(options.read && { read: options.read }),
   })
   return {
     clock,

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { type MessageTemplate } from '../../activities/ports.ts'
 import { isFinal } from '../../domain/ledger.ts'
 import { type LineAnswer, type LineCall } from '../../line/port.ts'
+import { PersonNeeded } from '../../warehouse/port.ts'
 import { createMemoryLine } from './memory-ports.ts'
 import { oneBatch } from './one-batch.ts'
 
@@ -13,12 +14,22 @@ function aBatch(options: {
   sizes: number[]
   script?: (call: LineCall, n: number) => LineAnswer | 'lost' | 'ok'
   template?: MessageTemplate
+  read?: () => Promise<never>
 }) {
   const line = createMemoryLine(options.script ?? (() => 'ok'))
   return oneBatch({ ...options, line })
 }
 
 describe('sendBatch', () => {
+  test('pauses with what to do where its plan is gone, and calls nobody', async () => {
+    const read = () => Promise.reject(new PersonNeeded('plan-gone', 'Bring it back.'))
+    const batch = aBatch({ sizes: [3], read })
+    expect(await batch.run()).toMatchObject({ kind: 'held', gate: { position: 'paused' } })
+    expect(batch.pauses).toEqual(['Bring it back.'])
+    expect(batch.line.calls).toEqual([])
+    expect(batch.ledger.attempts).toBe(0)
+  })
+
   test('sends every request once and records what LINE answered', async () => {
     const batch = aBatch({ sizes: [3, 2, 1] })
     expect(await batch.run()).toEqual({

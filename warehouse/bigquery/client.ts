@@ -31,6 +31,8 @@ export interface Call {
   /** Newline-delimited JSON that is uploaded with the body, made anew for each try. */
   upload?: () => Iterable<string>
   signal?: AbortSignal | undefined
+  /** Told before the call is made again: from then on what is there may be its own doing. */
+  onRepeat?: () => void
 }
 
 /** An open connection. */
@@ -103,6 +105,7 @@ export function connect(options: ConnectionOptions) {
         const isPassing = failure.kind === 'lost' || failure.kind === 'throttled'
         if (!isPassing || done === tries) throw failure
         await pause(done, wanted.signal)
+        wanted.onRepeat?.()
       }
     }
   }

@@ -1,5 +1,5 @@
 // Appends clicks and changes of friendships: a named part is one load job, whose id it is, and so is there once.
-import { type ClickRow, type FriendEvent } from '../port.ts'
+import { type ClickRow, type FriendEvent } from '../event-rows.ts'
 import { type Connection } from './client.ts'
 import { type Jobs } from './jobs.ts'
 import { clickTable, friendEventTable } from './own-tables.ts'

@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto'
 import { lanes, requestsPerBatch, type Lane } from '../../domain/lane.ts'
 import { type FrozenPlan, type LanePlan } from '../../domain/plan.ts'
-import { SegmentRefused, type FreezeRequest, type RetryFreezeRequest } from '../port.ts'
+import { SegmentRefused, type FreezeRequest, type RetryFreezeRequest, type Work } from '../port.ts'
 import { gatherEarlier } from './earlier.ts'
 import { checkSegment, segmentQuery, type SegmentDeps } from './inspect.ts'
 import { refusalInFreeze } from './refusal.ts'
+import { type DoneJob } from './job.ts'
 import { outcomesTable, workingTable, type WorkingTable } from './names.ts'
 import { numbered, placedGroups, placedPlain } from './numbering.ts'
 import { expiring, laneClauses, planRelation, type Plans } from './plan.ts'
@@ -39,14 +40,15 @@ export function stepsOf(
   signal: AbortSignal | undefined,
 ) {
   const tableOf = (kind: WorkingTable) => workingTable(kind, deliveryId, attempt)
+  const work: Work = { campaignId, signal }
   const wanted = (step: string) => ({
+    ...work,
     id: [deliveryId, attempt, step],
     step,
     deliveryId,
-    campaignId,
-    signal,
   })
   return {
+    work,
     table: tableOf,
     named: (kind: WorkingTable) => connection.named(tableOf(kind)),
 
@@ -58,20 +60,21 @@ export function stepsOf(
         isThere: async () => (await tables.find(tableOf(kind))) !== undefined,
       }),
 
-    /** Runs a user's statement into a table of the attempt. */
-    runInto: (kind: WorkingTable, query: { query: string }) =>
+    /** Runs the statement that yields the attempt's rows, into a table. What became of the table is not looked at. */
+    gather: (query: { query: string }) =>
       jobs.run({
-        ...wanted(kind),
+        ...wanted('segment'),
         query: {
           ...query,
-          destinationTable: connection.reference(tableOf(kind)),
+          destinationTable: connection.reference(tableOf('segment')),
           createDisposition: 'CREATE_IF_NEEDED',
           writeDisposition: 'WRITE_EMPTY',
         },
-        isThere: async () => (await tables.find(tableOf(kind))) !== undefined,
       }),
 
-    read: (step: string, query: string) => jobs.rows({ ...wanted(step), query: { query } }),
+    /** @param key what besides the attempt's own rows the answer hangs on, if anything. */
+    read: (step: string, query: string, ...key: string[]) =>
+      jobs.rows({ ...wanted(step), id: [deliveryId, attempt, step, ...key], query: { query } }),
   }
 }
 
@@ -83,16 +86,17 @@ export async function freeze(
 ): Promise<FrozenPlan> {
   signal?.throwIfAborted()
   const { sql, variables, deliveryAt } = request
-  const steps = stepsOf(deps, request, signal)
   const segment = await checkSegment(deps, sql, variables, deliveryAt)
-  // As a statement of its own, so that nothing of ours is in the SQL that BigQuery checked; it can write nowhere else.
-  try {
-    await steps.runInto('segment', { query: sql, ...segmentQuery(deps, deliveryAt) })
-  } catch (error) {
-    throw await refusalInFreeze(error, deps.place)
-  }
+  const { attempt, steps } = await rowsThere(deps, request, signal, async (tried) => {
+    // As a statement of its own, so that nothing of ours is in the SQL that BigQuery checked; it can write nowhere else.
+    try {
+      return await tried.gather({ query: sql, ...segmentQuery(deps, deliveryAt) })
+    } catch (error) {
+      throw await refusalInFreeze(error, deps.place)
+    }
+  })
   const rows = `(SELECT CAST(${name(segment.userId.name)} AS STRING) AS user_id, ${variablesJson(segment.variables)} AS variables FROM ${steps.named('segment')})`
-  return makePlan(deps, steps, request, rows)
+  return makePlan(deps, steps, { ...request, attempt }, rows)
 }
 
 /** Makes the plan of a retry. */
@@ -102,9 +106,37 @@ export async function freezeRetry(
   signal?: AbortSignal,
 ): Promise<FrozenPlan> {
   signal?.throwIfAborted()
-  const steps = stepsOf(deps, request, signal)
-  await gatherEarlier(deps, steps, request)
-  return makePlan(deps, steps, request, steps.named('segment'))
+  const { attempt, steps } = await rowsThere(deps, request, signal, (tried) =>
+    gatherEarlier(deps, tried, request),
+  )
+  return makePlan(deps, steps, { ...request, attempt }, steps.named('segment'))
+}
+
+/**
+ * Gathers the rows that a plan is made of, or finds those that an earlier try has gathered, however long ago: the
+ * segment runs once. Where they are gone it runs again under the attempt's next name, for a plan of the old rows may
+ * lie under the one before, or be made yet by a try that wakes up late; every table but this one follows from its rows.
+ */
+async function rowsThere(
+  deps: FreezeDeps,
+  request: PlanRequest,
+  signal: AbortSignal | undefined,
+  gather: (steps: Steps) => Promise<DoneJob>,
+): Promise<{ attempt: string; steps: Steps }> {
+  for (let run = 1; ; run++) {
+    const attempt = run === 1 ? request.attempt : `${request.attempt}-${run}`
+    const steps = stepsOf(deps, { ...request, attempt }, signal)
+    const table = steps.table('segment')
+    const { wasThere } = await gather(steps)
+    if (await deps.tables.find(table)) {
+      await deps.tables.keep(table)
+      return { attempt, steps }
+    }
+    if (!wasThere)
+      throw new Error(
+        `The table ${table} is gone as soon as it was made; look at the dataset's default table expiry.`,
+      )
+  }
 }
 
 /** @param rows relation of (user_id, variables), as the segment gave them. */
@@ -150,7 +182,6 @@ async function makePlan(
       `The plan of delivery ${deliveryId} is wrong: ${planned} recipients, ${measured.recipients} rows, ${measured.distinct} distinct ids. This is a defect; nothing was sent.`,
     )
   await deps.tables.ensure(outcomesTable(deliveryId), outcomesShape, true)
-  await deps.tables.keep(steps.table('segment'))
   return { attempt, lanes: measured.lanes, audience, digest: measured.digest }
 }
 

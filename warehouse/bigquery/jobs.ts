@@ -1,67 +1,36 @@
 // Runs jobs: each under an id that follows from what it does, found again instead of run again, cancelled on abort.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Connection } from './client.ts'
-import { BigQueryFailure, failureOf, jobFailureOf, type ErrorProto } from './failures.ts'
+import { HandedOver } from '../port.ts'
+import { orMissing, type Connection } from './client.ts'
+import { BigQueryFailure, failureOf, jobFailureOf } from './failures.ts'
+import {
+  usageOf,
+  type DoneJob,
+  type FoundJob,
+  type JobAnswer,
+  type JobWanted,
+  type OnUsage,
+} from './job.ts'
 import { jobName, label } from './names.ts'
 import { listRows, type Rows } from './rows.ts'
-
-/** What a job is to do. */
-export interface JobWanted {
-  /** The words that its id is made of: the same words are the same job. */
-  id: readonly string[]
-  /** What it is in the life of a delivery, for the label `step`. */
-  step: string
-  deliveryId?: string | undefined
-  campaignId?: string | undefined
-  /** `configuration.query` of the REST API, without what every query has. */
-  query?: Readonly<Record<string, unknown>> & { query: string }
-  /** `configuration.load` of the REST API. */
-  load?: Readonly<Record<string, unknown>>
-  upload?: () => Iterable<string>
-  signal?: AbortSignal | undefined
-  /**
-   * Whether what an ended job of this id left behind is still there; it is asked where the job was made by an earlier
-   * call, and where the answer is no the job is made again under its next id.
-   */
-  isThere?: (jobId: string) => Promise<boolean>
-}
-
-/** What a job took. */
-export interface JobUsage {
-  jobId: string
-  step: string
-  bytesBilled: number
-  slotMs: number
-}
-
-/** A job that has ended well. */
-export interface DoneJob {
-  jobId: string
-  usage: JobUsage
-}
-
-interface JobAnswer {
-  status?: { state?: string; errorResult?: ErrorProto }
-  statistics?: {
-    totalSlotMs?: string
-    query?: { totalBytesBilled?: string; statementType?: string; totalBytesProcessed?: string }
-  }
-}
 
 /** What jobs are run with. */
 export interface JobsOptions {
   connection: Connection
   /** Most bytes that one query may be billed for. */
   maximumBytesBilled: number
-  /** Told of each job that has ended well. */
-  onUsage?: ((deliveryId: string | undefined, usage: JobUsage) => void) | undefined
+  /**
+   * Told of each job of a delivery that has ended, well or not; of one that is found again, again. Its promise is waited
+   * for, so that a crash before it leaves a step that is begun again; it must not reject.
+   */
+  onUsage?: OnUsage | undefined
 }
 
 /** Runs jobs on a connection. */
 export type Jobs = ReturnType<typeof createJobs>
 
-/** Ids of one step that are used up before it is given up; each but the last is known to have failed. */
-const idsOfAStep = 6
+/** Jobs of one step that a call makes before it gives up; each but the last is known to have failed. */
+const jobsOfACall = 6
 const longestLookMs = 2_000
 
 export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOptions) {
@@ -69,30 +38,61 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
   const firstLookMs = connection.patienceMs / 5
 
   /**
-   * Runs the job to its end. A new id is taken only when the one before is known to have failed for a passing reason.
+   * Runs the job to its end. A new id is taken only when the one before is known to have failed, or what it left behind
+   * is gone. What an earlier call's job failed for, be it a quota, may have passed since, so it is never the end.
    * @throws BigQueryFailure, or the signal's reason.
    */
   async function run(wanted: JobWanted, onTaken = () => {}): Promise<DoneJob> {
-    const { id, signal } = wanted
-    for (let no = 0; ; no++) {
-      const jobId = `${jobName(dataset, ...id)}_${no}`
+    const { signal, deliveryId } = wanted
+    const name = jobName(dataset, ...wanted.id)
+    for (let no = 0, failures = 0; ;) {
+      const jobId = `${name}_${no}`
       signal?.throwIfAborted()
-      const { answer, wasThere } = await startOrFind(jobId, wanted)
-      onTaken()
-      const ended = await waitFor(jobId, answer, signal)
+      const found = await startOrFind(jobId, wanted)
+      const { wasThere } = found
+      const hadEnded = wasThere && found.answer.status?.state === 'DONE'
+      if (!hadEnded) onTaken()
+      const ended = await waitFor(jobId, found.answer, signal)
+      if (deliveryId !== undefined) await onUsage?.(deliveryId, usageOf(jobId, wanted.step, ended))
       const errorResult = ended.status?.errorResult
-      if (!errorResult) {
-        if (wasThere && wanted.isThere && no < idsOfAStep - 1 && !(await wanted.isThere(jobId)))
-          continue
-        const usage = usageOf(jobId, wanted.step, ended)
-        if (!wasThere) onUsage?.(wanted.deliveryId, usage)
-        return { jobId, usage }
+      if (!errorResult && (!wasThere || !wanted.isThere || (await wanted.isThere(jobId)))) {
+        onTaken()
+        return { jobId, wasThere }
       }
-      const failure = jobFailureOf(errorResult)
+      if (hadEnded && found.isEarlier) {
+        no = Math.max(no + 1, await lastOf(name, no))
+        continue
+      }
+      const failure = errorResult
+        ? jobFailureOf(errorResult)
+        : new BigQueryFailure('lost', 'notFound', `What the job ${jobId} made is gone again.`)
+      failures += 1
       const isPassing = failure.kind === 'lost' || failure.kind === 'throttled'
-      if (!isPassing || no === idsOfAStep - 1) throw failure
-      await connection.pause(no + 1, signal)
+      if (!isPassing || failures === jobsOfACall) throw failure
+      await connection.pause(failures, signal)
+      no += 1
     }
+  }
+
+  /**
+   * The number of the last job of that name, of which `known` is one. Numbers are taken one after the other, so it is
+   * found in few looks also where a quota has made a thousand tries fail.
+   */
+  async function lastOf(name: string, known: number): Promise<number> {
+    const isThere = async (no: number) => (await orMissing(look(`${name}_${no}`))) !== undefined
+    let last = known
+    let free = known + 1
+    while (await isThere(free)) {
+      const step = free - known
+      last = free
+      free += step
+    }
+    while (free - last > 1) {
+      const middle = Math.floor((last + free) / 2)
+      if (await isThere(middle)) last = middle
+      else free = middle
+    }
+    return last
   }
 
   function configurationOf(wanted: JobWanted) {
@@ -115,10 +115,9 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
   }
 
   /** Makes the job, or finds it where an earlier call of the same id has arrived. */
-  async function startOrFind(
-    jobId: string,
-    wanted: JobWanted,
-  ): Promise<{ answer: JobAnswer; wasThere: boolean }> {
+  async function startOrFind(jobId: string, wanted: JobWanted): Promise<FoundJob> {
+    const { signal } = wanted
+    let isRepeated = false
     try {
       const answer = await connection.call({
         method: 'POST',
@@ -128,14 +127,18 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
           configuration: configurationOf(wanted),
         },
         ...(wanted.upload && { upload: wanted.upload }),
-        signal: wanted.signal,
+        signal,
+        onRepeat: () => (isRepeated = true),
       })
-      return { answer: answer as JobAnswer, wasThere: false }
+      return { answer: answer as JobAnswer, wasThere: false, isEarlier: false }
     } catch (error) {
+      // Of a call whose answer was lost the job may be there.
+      if (signal?.aborted && isRepeated) await endOf(jobId, signal)
+      signal?.throwIfAborted()
       const failure = failureOf(error)
-      if (failure.kind !== 'duplicate') throw wanted.signal?.aborted ? error : failure
-      // By us a moment ago, the answer being lost, or by an attempt before a crash: either way it is this job.
-      return { answer: await look(jobId), wasThere: true }
+      if (failure.kind !== 'duplicate') throw failure
+      // By us a moment ago, the answer being lost, or by a try before a crash: either way it is this job.
+      return { answer: await look(jobId), wasThere: true, isEarlier: !isRepeated }
     }
   }
 
@@ -158,7 +161,7 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
       try {
         await sleep(Math.min(waitMs, longestLookMs), undefined, signal && { signal })
       } catch (error) {
-        await cancel(jobId)
+        await endOf(jobId, signal)
         signal?.throwIfAborted()
         throw error
       }
@@ -167,7 +170,9 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
     return answer
   }
 
-  async function cancel(jobId: string): Promise<void> {
+  /** Cancels the job, unless another try of its step waits for it or will. */
+  async function endOf(jobId: string, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.reason instanceof HandedOver) return
     await connection
       .call({ method: 'POST', path: `jobs/${jobId}/cancel`, query: { location } })
       .catch(() => undefined) // It has ended by itself, or ends unread.
@@ -200,10 +205,12 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
     },
 
     /** Resolves when no job whose id begins with these words waits or runs, of whatever process. */
-    async settled(words: readonly string[]): Promise<void> {
+    async settled(words: readonly string[], signal?: AbortSignal): Promise<void> {
       const prefix = `${jobName(dataset, ...words)}_`
-      for (let waitMs = firstLookMs; await isUnderWay(prefix); waitMs *= 1.5)
+      for (let waitMs = firstLookMs; await isUnderWay(prefix); waitMs *= 1.5) {
         await sleep(Math.min(waitMs, longestLookMs))
+        signal?.throwIfAborted()
+      }
     },
 
     /** Runs a query and reads its rows, each value as text. Where its result has expired it is run again. */
@@ -232,7 +239,6 @@ export function createJobs({ connection, maximumBytesBilled, onUsage }: JobsOpti
         },
       })) as JobAnswer & {
         statistics?: {
-          totalBytesProcessed?: string
           query?: { schema?: { fields?: { name: string; type: string; mode?: string }[] } }
         }
       }
@@ -260,14 +266,5 @@ async function hasResult(connection: Connection, jobId: string): Promise<boolean
   } catch (error) {
     if (error instanceof BigQueryFailure && error.kind === 'missing') return false
     throw error
-  }
-}
-
-function usageOf(jobId: string, step: string, { statistics }: JobAnswer): JobUsage {
-  return {
-    jobId,
-    step,
-    bytesBilled: Number(statistics?.query?.totalBytesBilled ?? 0),
-    slotMs: Number(statistics?.totalSlotMs ?? 0),
   }
 }

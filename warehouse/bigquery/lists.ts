@@ -1,5 +1,5 @@
 // Uploaded lists: one immutable table each, made of the lines that were loaded for it.
-import { type ListRow, type StoredList } from '../port.ts'
+import { type ListRow, type StoredList } from '../list-rows.ts'
 import { type Connection } from './client.ts'
 import { type Jobs } from './jobs.ts'
 import { digestOf, workingPrefix } from './names.ts'

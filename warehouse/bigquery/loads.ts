@@ -1,6 +1,7 @@
 // Loads parts of outcomes: those that wait go together in one job, so that a delivery stays within its table's quota.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Work } from '../port.ts'
 import { type Connection } from './client.ts'
 import { failureOf } from './failures.ts'
 import { type Jobs } from './jobs.ts'
@@ -29,6 +30,7 @@ const dayMs = 24 * 60 * 60 * 1000
 const linesAtOnce = 1_000_000
 
 interface Waiting extends PartLines {
+  campaignId: string | undefined
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -73,17 +75,15 @@ export function createLoads({
   }
 
   /** Resolves when BigQuery has taken the job: from then on a crash of ours loses nothing of it. */
-  async function load(
-    deliveryId: string,
-    queue: Queue,
-    group: readonly PartLines[],
-  ): Promise<void> {
+  async function load(deliveryId: string, queue: Queue, group: readonly Waiting[]): Promise<void> {
     const table = outcomesTable(deliveryId)
     await tables.ensureOnce(table, outcomesShape, true)
+    const owner = { deliveryId, campaignId: group[0]?.campaignId }
+    // Without a signal: a load has parts of several pages, and is of use whoever of them is gone.
     const wanted = {
+      ...owner,
       id: [deliveryId, 'load', digestOf(...group.map(({ digest }) => digest))],
       step: 'load',
-      deliveryId,
       load: {
         destinationTable: connection.reference(table),
         sourceFormat: 'NEWLINE_DELIMITED_JSON',
@@ -92,7 +92,7 @@ export function createLoads({
         writeDisposition: 'WRITE_APPEND',
       },
       upload: () => group.flatMap(({ lines }) => lines),
-      isThere: () => areThere(deliveryId, group),
+      isThere: () => areThere(owner, group),
     }
     const { taken, done } = jobs.start(wanted)
     const watched = done.then(
@@ -105,13 +105,17 @@ export function createLoads({
   }
 
   /** Whether an earlier load of the same rows is still in the table: they may have been removed since. */
-  async function areThere(deliveryId: string, group: readonly PartLines[]): Promise<boolean> {
+  async function areThere(
+    owner: { deliveryId: string; campaignId: string | undefined },
+    group: readonly PartLines[],
+  ): Promise<boolean> {
+    const { deliveryId } = owner
     const digests = group.map(({ digest }) => `'${digest}'`)
     try {
       const [counted] = await jobs.rows({
+        ...owner,
         id: [deliveryId, 'look-for-load', randomUUID()],
         step: 'look-for-load',
-        deliveryId,
         query: {
           query: `SELECT COUNT(DISTINCT load_id) FROM ${connection.named(outcomesTable(deliveryId))} WHERE load_id IN (${digests.join(', ')})`,
         },
@@ -124,8 +128,8 @@ export function createLoads({
   }
 
   return {
-    /** Adds a part's rows; resolves when BigQuery has taken them. */
-    add(deliveryId: string, part: PartLines): Promise<void> {
+    /** Adds a part's rows; resolves when BigQuery has taken them. An abort ends the wait for their turn. */
+    add(deliveryId: string, part: PartLines, { campaignId, signal }: Work): Promise<void> {
       const queue = queues.get(deliveryId) ?? {
         waiting: [],
         isRunning: false,
@@ -133,17 +137,25 @@ export function createLoads({
         underWay: new Set(),
       }
       queues.set(deliveryId, queue)
-      return new Promise((resolve, reject) => {
-        queue.waiting.push({ ...part, resolve, reject })
-        void pump(deliveryId, queue)
-      })
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const waiting = { ...part, campaignId, resolve, reject }
+      const leave = () => {
+        const place = queue.waiting.indexOf(waiting)
+        if (place !== -1) queue.waiting.splice(place, 1)
+        reject(signal?.reason)
+      }
+      if (signal?.aborted) return Promise.reject(signal.reason as Error)
+      signal?.addEventListener('abort', leave, { once: true })
+      queue.waiting.push(waiting)
+      void pump(deliveryId, queue)
+      return promise.finally(() => signal?.removeEventListener('abort', leave))
     },
 
     /** Resolves when no load of the delivery is under way any more, here or in another process. */
-    async settle(deliveryId: string): Promise<void> {
+    async settle(deliveryId: string, signal?: AbortSignal): Promise<void> {
       const queue = queues.get(deliveryId)
       while (queue && queue.underWay.size > 0) await Promise.all(queue.underWay)
-      await jobs.settled([deliveryId, 'load'])
+      await jobs.settled([deliveryId, 'load'], signal)
     },
 
     async close(): Promise<void> {

@@ -1,8 +1,10 @@
 // delivery_log: one row a recipient, made from plan and parts when a delivery ends, and read back by outcome.
 import { randomUUID } from 'node:crypto'
 import { type Outcome } from '../../domain/outcome.ts'
-import { type DeliveryFacts } from '../port.ts'
+import { type DeliveryFacts, type Work } from '../port.ts'
 import { type Connection } from './client.ts'
+import { BigQueryFailure } from './failures.ts'
+import { logGone, planGone } from './gone.ts'
 import { type Jobs } from './jobs.ts'
 import { type Loads } from './loads.ts'
 import { digestOf, logTable, outcomesTable } from './names.ts'
@@ -27,20 +29,29 @@ const idsAtATime = 10_000
 /**
  * Makes the delivery's rows of `delivery_log` in one statement, which replaces what an earlier one of it made.
  * Recipients without an outcome are not in it; `reconcile` finds them.
- * @throws Error when the attempt has no plan here.
+ * @throws PersonNeeded where the plan or `delivery_log` itself is gone.
  */
 export async function materialiseLog(
   deps: LogDeps,
   facts: DeliveryFacts,
+  work: Work = {},
 ): Promise<{ rows: number }> {
+  try {
+    return await makeLog(deps, facts, { ...work, campaignId: facts.campaignId })
+  } catch (error) {
+    const isMissing = error instanceof BigQueryFailure && error.kind === 'missing'
+    if (isMissing && !(await deps.tables.find(logTable))) throw logGone(deps.connection)
+    throw error
+  }
+}
+
+async function makeLog(deps: LogDeps, facts: DeliveryFacts, work: Work): Promise<{ rows: number }> {
   const { connection, jobs, tables, plans, loads } = deps
   const { deliveryId, attempt } = facts
   const plan = await plans.find(deliveryId, attempt)
   if (!plan)
-    throw new Error(
-      `Delivery ${deliveryId} has no plan of attempt ${attempt} to make its log from.`,
-    )
-  await loads.settle(deliveryId)
+    throw planGone(`Delivery ${deliveryId} has no plan of attempt ${attempt} to make its log from`)
+  await loads.settle(deliveryId, work.signal)
   const state = await tables.find(outcomesTable(deliveryId))
   const parts = state ? partsRelation(connection, deliveryId) : undefined
   if (!parts) return { rows: 0 }
@@ -53,12 +64,13 @@ export async function materialiseLog(
   }
   const columns = logShape.fields.map(({ name }) => name)
   const made = columns.map((column) => `${values[column] ?? column} AS ${column}`)
-  const within = await loggedWithin(deps, deliveryId)
+  const within = await loggedWithin(deps, deliveryId, work)
   const key = digestOf(attempt, String(state?.modifiedAt), String(state?.rows), facts.campaignId)
-  const wanted = { step: 'log', deliveryId, campaignId: facts.campaignId }
   // Neither side ever matches, so all of the delivery's old rows go and all new ones come, in one atomic statement.
   await jobs.run({
-    ...wanted,
+    ...work,
+    step: 'log',
+    deliveryId,
     id: [deliveryId, 'log', key],
     query: {
       query: `
@@ -73,17 +85,18 @@ export async function materialiseLog(
         WHEN NOT MATCHED BY TARGET THEN INSERT (${columns.join(', ')}) VALUES (${columns.join(', ')})`,
     },
     // Whoever emptied the log since then wants it made again.
-    isThere: async () => (await countLogged(deps, deliveryId)) > 0,
+    isThere: async () => (await countLogged(deps, deliveryId, work)) > 0,
   })
   await plans.keep(deliveryId, attempt)
   await tables.keep(outcomesTable(deliveryId))
-  return { rows: await countLogged(deps, deliveryId) }
+  return { rows: await countLogged(deps, deliveryId, work) }
 }
 
 /** Never the same job twice: what is counted changes. */
-async function countLogged(deps: LogDeps, deliveryId: string): Promise<number> {
-  const within = await loggedWithin(deps, deliveryId)
+async function countLogged(deps: LogDeps, deliveryId: string, work: Work): Promise<number> {
+  const within = await loggedWithin(deps, deliveryId, work)
   const [counted] = await deps.jobs.rows({
+    ...work,
     id: [deliveryId, 'count-log', randomUUID()],
     step: 'count-log',
     deliveryId,
@@ -96,12 +109,14 @@ async function countLogged(deps: LogDeps, deliveryId: string): Promise<number> {
 export async function loggedWithin(
   { connection, jobs, tables }: Pick<LogDeps, 'connection' | 'jobs' | 'tables'>,
   deliveryId: string,
+  work: Work,
 ): Promise<string> {
   const own = `delivery_id = ${text(deliveryId)}`
   const state = await tables.find(outcomesTable(deliveryId))
   if (!state || state.rows === 0) return own
   // Without the days BigQuery reads, and bills, the log of all years.
   const [days = []] = await jobs.rows({
+    ...work,
     id: [deliveryId, 'days', digestOf(String(state.modifiedAt), String(state.rows))],
     step: 'days',
     deliveryId,
@@ -122,9 +137,11 @@ export async function* recipients(
   deps: LogDeps,
   deliveryId: string,
   outcome: Outcome,
+  work: Work = {},
 ): AsyncGenerator<string[]> {
-  const within = await loggedWithin(deps, deliveryId)
+  const within = await loggedWithin(deps, deliveryId, work)
   const pages = deps.jobs.pages({
+    ...work,
     id: [deliveryId, 'recipients', outcome, randomUUID()],
     step: 'recipients',
     deliveryId,
@@ -138,7 +155,7 @@ export async function* recipients(
     for (let from = 0; from < page.length; from += idsAtATime)
       yield page.slice(from, from + idsAtATime).map(([userId]) => asText(userId))
   }
-  if (isEmpty && (await countLogged(deps, deliveryId)) === 0)
+  if (isEmpty && (await countLogged(deps, deliveryId, work)) === 0)
     throw new Error(
       `Delivery ${deliveryId} has no delivery_log yet; it is made when the delivery ends.`,
     )

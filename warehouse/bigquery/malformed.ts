@@ -1,5 +1,6 @@
 // Shows what a segment gave as user ids and LINE would not take, straight from the segment's own rows.
 import { randomUUID } from 'node:crypto'
+import { type Work } from '../port.ts'
 import { type Connection } from './client.ts'
 import { type Jobs } from './jobs.ts'
 import { workingTable } from './names.ts'
@@ -11,9 +12,11 @@ export async function malformedIds(
   deliveryId: string,
   attempt: string,
   limit: number,
+  work: Work = {},
 ): Promise<string[]> {
   const segment = connection.named(workingTable('segment', deliveryId, attempt))
   const found = await jobs.rows({
+    ...work,
     id: [deliveryId, 'malformed', randomUUID()],
     step: 'malformed',
     deliveryId,

@@ -1,7 +1,8 @@
 // Writes outcomes as named parts. A part written again is another version of it; readers take the greatest.
 import { randomUUID } from 'node:crypto'
-import { type OutcomeRow, type PartName } from '../port.ts'
+import { type OutcomeRow, type PartName, type Work } from '../port.ts'
 import { type Connection } from './client.ts'
+import { planGone } from './gone.ts'
 import { type Jobs } from './jobs.ts'
 import { type Loads } from './loads.ts'
 import { digestOf, outcomesTable, workingTable } from './names.ts'
@@ -36,6 +37,7 @@ export async function writePart(
   { loads }: PartDeps,
   part: PartName,
   chunks: AsyncIterable<OutcomeRow[]>,
+  work: Work = {},
 ): Promise<void> {
   const rows: string[] = []
   for await (const chunk of chunks)
@@ -67,22 +69,29 @@ export async function writePart(
     version: versionOf(rows.length, digest),
     load_id: digest,
   }).slice(0, -1)
-  await loads.add(part.deliveryId, { digest, lines: rows.map((row) => `${head},${row}\n`) })
+  const lines = rows.map((row) => `${head},${row}\n`)
+  await loads.add(part.deliveryId, { digest, lines }, work)
 }
 
-/** Writes `unsent` for every recipient of the ranges, straight from the plan. */
+/** Writes `unsent` for every recipient of the ranges, straight from the plan. @throws PersonNeeded where it is gone. */
 export async function writeUnsent(
   { connection, jobs, tables }: PartDeps,
   part: PartName,
   attempt: string,
   ranges: readonly RequestRange[],
   facts: { at: string; reason: string },
+  work: Work = {},
 ): Promise<void> {
   const { deliveryId, lane } = part
+  const planTable = workingTable(lane, deliveryId, attempt)
   const requests = ranges.reduce((sum, range) => sum + range.toRequest - range.fromRequest, 0)
   if (requests === 0) return
   const table = outcomesTable(deliveryId)
   await tables.ensureOnce(table, outcomesShape, true)
+  if (!(await tables.find(planTable)))
+    throw planGone(
+      `The plan of delivery ${deliveryId}, attempt ${attempt}, does not hold those who were never called`,
+    )
   const digest = digestOf(nameOf(part), attempt, JSON.stringify(ranges), JSON.stringify(facts))
   const values: Readonly<Record<string, string>> = {
     part: text(nameOf(part)),
@@ -107,12 +116,13 @@ export async function writeUnsent(
     parameterValue: { value },
   })
   await jobs.run({
+    ...work,
     id: [deliveryId, 'unsent', digest],
     step: 'unsent',
     deliveryId,
     query: {
       query: `SELECT ${columns.join(', ')}
-        FROM (SELECT request_no, COUNT(*) AS size FROM ${connection.named(workingTable(lane, deliveryId, attempt))}
+        FROM (SELECT request_no, COUNT(*) AS size FROM ${connection.named(planTable)}
           WHERE ${isWanted} GROUP BY request_no)`,
       parameterMode: 'NAMED',
       queryParameters: [
@@ -125,6 +135,7 @@ export async function writeUnsent(
     },
     isThere: async () => {
       const [counted] = await jobs.rows({
+        ...work,
         id: [deliveryId, 'look-for-unsent', randomUUID()],
         step: 'look-for-unsent',
         deliveryId,
@@ -142,12 +153,14 @@ export async function dropOtherParts(
   { connection, jobs, tables, loads }: PartDeps,
   deliveryId: string,
   kept: readonly PartName[],
+  work: Work = {},
 ): Promise<void> {
-  await loads.settle(deliveryId)
+  await loads.settle(deliveryId, work.signal)
   const state = await tables.find(outcomesTable(deliveryId))
   if (!state) return
   const names = kept.map((part) => text(nameOf(part)))
   await jobs.run({
+    ...work,
     id: [
       deliveryId,
       'drop-parts',

@@ -1,7 +1,8 @@
 // Reads requests of a frozen plan by listing whole partitions, which is free; a few of them stay in memory.
 import { randomUUID } from 'node:crypto'
-import { type PlannedRequest, type PlanRange } from '../port.ts'
+import { type PlannedRequest, type PlanRange, type Work } from '../port.ts'
 import { orMissing, type Connection } from './client.ts'
+import { planGone } from './gone.ts'
 import { type Jobs } from './jobs.ts'
 import { type LaneTable, type Plans } from './plan.ts'
 import { asNumber, asText, listRows, type Rows } from './rows.ts'
@@ -19,6 +20,12 @@ export interface ReadDeps {
   readBy: ReadBy
 }
 
+/** Whose batch it is, for the labels of a job. */
+interface Owner {
+  deliveryId: string
+  campaignId: string | undefined
+}
+
 export function createReader({ connection, jobs, plans, readBy }: ReadDeps) {
   const kept = new Map<string, Promise<PlannedRequest[]>>()
 
@@ -31,8 +38,9 @@ export function createReader({ connection, jobs, plans, readBy }: ReadDeps) {
     return rows
   }
 
-  async function query({ table, interval }: LaneTable, start: number): Promise<Rows> {
+  async function query({ table, interval }: LaneTable, start: number, owner: Owner): Promise<Rows> {
     return jobs.rows({
+      ...owner,
       // Read anew each time: its result is of use to nobody later.
       id: ['read', randomUUID()],
       step: 'read',
@@ -43,12 +51,13 @@ export function createReader({ connection, jobs, plans, readBy }: ReadDeps) {
     })
   }
 
-  function partition(lane: LaneTable, start: number): Promise<PlannedRequest[]> {
+  /** Not cancelled with the batch that asks first, for others may be waiting for the same partition. */
+  function partition(lane: LaneTable, start: number, owner: Owner): Promise<PlannedRequest[]> {
     const key = `${lane.table}$${start}`
     // Taken out and put in again, so that the one used longest ago is the first.
     const found =
       kept.get(key) ??
-      orMissing(readBy === 'list' ? list(lane, start) : query(lane, start)).then((rows) =>
+      orMissing(readBy === 'list' ? list(lane, start) : query(lane, start, owner)).then((rows) =>
         requestsOf(rows ?? []),
       )
     kept.delete(key)
@@ -64,18 +73,19 @@ export function createReader({ connection, jobs, plans, readBy }: ReadDeps) {
   return {
     /**
      * The requests `[fromRequest, toRequest)` of a lane, in order.
-     * @throws Error unless each of them is there with all its ordinals.
+     * @throws PersonNeeded where the plan is gone, Error unless each of them is there with all its ordinals.
      */
-    async readRequests(range: PlanRange): Promise<PlannedRequest[]> {
+    async readRequests(range: PlanRange, work: Work = {}): Promise<PlannedRequest[]> {
       const { deliveryId, attempt, fromRequest, toRequest } = range
       if (toRequest <= fromRequest) return []
+      const owner = { deliveryId, campaignId: work.campaignId }
       const lane = await plans.lane(deliveryId, attempt, range.lane)
-      if (!lane) throw notThere(range, 'its table is gone or has expired')
+      if (!lane) throw planGone(lackOf(range))
       await plans.keep(deliveryId, attempt)
       const found: PlannedRequest[] = []
       const first = Math.floor(fromRequest / lane.interval) * lane.interval
       for (let start = first; start < toRequest; start += lane.interval)
-        for (const request of await partition(lane, start))
+        for (const request of await partition(lane, start, owner))
           if (request.requestNo >= fromRequest && request.requestNo < toRequest) found.push(request)
       const isWhole =
         found.length === toRequest - fromRequest &&
@@ -83,7 +93,12 @@ export function createReader({ connection, jobs, plans, readBy }: ReadDeps) {
       if (!isWhole) {
         for (let start = first; start < toRequest; start += lane.interval)
           kept.delete(`${lane.table}$${start}`)
-        throw notThere(range, `${found.length} whole requests found`)
+        // What was known of the table may be from when it was still there.
+        plans.forget(deliveryId)
+        if (!(await plans.lane(deliveryId, attempt, range.lane))) throw planGone(lackOf(range))
+        throw new Error(
+          `${lackOf(range)}: ${found.length} whole requests found. Nothing of them is sent; look whether rows or partitions of ${lane.table} were removed.`,
+        )
       }
       return found
     },
@@ -95,11 +110,8 @@ export function createReader({ connection, jobs, plans, readBy }: ReadDeps) {
   }
 }
 
-function notThere(range: PlanRange, what: string): Error {
-  const { deliveryId, attempt, lane, fromRequest, toRequest } = range
-  return new Error(
-    `The plan of delivery ${deliveryId}, attempt ${attempt}, does not hold exactly the ${lane} requests ${fromRequest} to ${toRequest - 1}: ${what}. Nothing of them is sent. A plan expires 30 days after its last use: cancel the delivery, and start a new one for those whom delivery_log does not show as accepted.`,
-  )
+function lackOf({ deliveryId, attempt, lane, fromRequest, toRequest }: PlanRange): string {
+  return `The plan of delivery ${deliveryId}, attempt ${attempt}, does not hold exactly the ${lane} requests ${fromRequest} to ${toRequest - 1}`
 }
 
 /** Rows as requests in order; one of which an ordinal is missing or doubled is left out. */

@@ -1,7 +1,8 @@
 // Compares a plan with all outcomes of its delivery, recipient by recipient, in one job.
 import { addsUp, emptyAccount, outcomes } from '../../domain/outcome.ts'
 import { lanes } from '../../domain/lane.ts'
-import { type Reconciliation } from '../port.ts'
+import { type Reconciliation, type Work } from '../port.ts'
+import { planGone } from './gone.ts'
 import { type LogDeps } from './log.ts'
 import { digestOf, outcomesTable } from './names.ts'
 import { partsRelation } from './parts.ts'
@@ -14,22 +15,23 @@ const requestsShown = 1000
 /**
  * Counts every term of the account and every disagreement by itself.
  * Its job's id follows from the state of the outcomes, so that asking again after a crash asks nothing twice.
- * @throws Error when the attempt has no plan here, or not the whole of it.
+ * @throws PersonNeeded when the attempt has no plan here, Error when not the whole of it.
  */
 export async function reconcile(
   { connection, jobs, tables, plans, loads }: LogDeps,
   deliveryId: string,
   attempt: string,
+  work: Work = {},
 ): Promise<Reconciliation> {
   const plan = await plans.find(deliveryId, attempt)
-  if (!plan) throw new Error(`Delivery ${deliveryId} has no plan of attempt ${attempt} to compare.`)
-  await loads.settle(deliveryId)
+  if (!plan) throw planGone(`Delivery ${deliveryId} has no plan of attempt ${attempt} to compare`)
+  await loads.settle(deliveryId, work.signal)
   // Where somebody removed the table everything is missing, and is made again from the ledger.
   await tables.ensure(outcomesTable(deliveryId), outcomesShape, true)
   const state = await tables.find(outcomesTable(deliveryId))
   const key = digestOf(attempt, `${state?.createdAt}/${state?.modifiedAt}/${state?.rows}`)
   const ask = (step: string, query: string) =>
-    jobs.rows({ id: [deliveryId, step, key], step, deliveryId, query: { query } })
+    jobs.rows({ ...work, id: [deliveryId, step, key], step, deliveryId, query: { query } })
 
   const sides = `
     planned AS (SELECT lane, request_no, ordinal, user_id FROM ${planRelation(connection, plan)}),

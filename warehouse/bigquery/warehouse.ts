@@ -4,7 +4,9 @@ import { connect, type ConnectionOptions } from './client.ts'
 import { writeClicks, writeFriendEvents } from './events.ts'
 import { freeze, freezeRetry } from './freeze.ts'
 import { inspectSegment } from './inspect.ts'
-import { createJobs, type JobUsage } from './jobs.ts'
+import { whileAllowed } from './gone.ts'
+import { type OnUsage } from './job.ts'
+import { createJobs } from './jobs.ts'
 import { dropList, inspectList, writeList } from './lists.ts'
 import { createLoads } from './loads.ts'
 import { materialiseLog, recipients } from './log.ts'
@@ -25,8 +27,8 @@ export interface BigQueryWarehouseOptions extends ConnectionOptions {
   keepDays?: number
   /** Default `list`. */
   readBy?: ReadBy
-  /** Told of what each job of a delivery took. */
-  onUsage?: (deliveryId: string | undefined, usage: JobUsage) => void
+  /** Told of what each job of a delivery took, again where it is found again; must not reject. */
+  onUsage?: OnUsage | undefined
 }
 
 /** Opens the warehouse; nothing is called before the first use. Any number of processes may have it open. */
@@ -51,6 +53,7 @@ export function createBigQueryWarehouse(options: BigQueryWarehouseOptions): Ware
 
   return {
     dialect: 'bigquery',
+    resumesFreeze: true,
     inspectSegment: (sql, variables) => prepared(() => inspectSegment(deps, sql, variables)),
     async freeze(request, signal) {
       signal?.throwIfAborted()
@@ -60,14 +63,19 @@ export function createBigQueryWarehouse(options: BigQueryWarehouseOptions): Ware
       signal?.throwIfAborted()
       return prepared(() => freezeRetry(deps, request, signal))
     },
-    readRequests: (range) => reader.readRequests(range),
-    writePart: (part, chunks) => writePart(deps, part, chunks),
-    writeUnsent: (part, attempt, ranges, facts) => writeUnsent(deps, part, attempt, ranges, facts),
-    dropOtherParts: (deliveryId, kept) => dropOtherParts(deps, deliveryId, kept),
-    reconcile: (deliveryId, attempt) => reconcile(deps, deliveryId, attempt),
-    materialiseLog: (facts) => prepared(() => materialiseLog(deps, facts)),
-    recipients: (deliveryId, outcome) => recipients(deps, deliveryId, outcome),
-    malformedIds: (deliveryId, attempt, limit) => malformedIds(deps, deliveryId, attempt, limit),
+    readRequests: (range, work) => whileAllowed(() => reader.readRequests(range, work)),
+    writePart: (part, chunks, work) => whileAllowed(() => writePart(deps, part, chunks, work)),
+    writeUnsent: (part, attempt, ranges, facts, work) =>
+      whileAllowed(() => writeUnsent(deps, part, attempt, ranges, facts, work)),
+    dropOtherParts: (deliveryId, kept, work) =>
+      whileAllowed(() => dropOtherParts(deps, deliveryId, kept, work)),
+    reconcile: (deliveryId, attempt, work) =>
+      whileAllowed(() => reconcile(deps, deliveryId, attempt, work)),
+    materialiseLog: (facts, work) =>
+      whileAllowed(() => prepared(() => materialiseLog(deps, facts, work))),
+    recipients: (deliveryId, outcome, work) => recipients(deps, deliveryId, outcome, work),
+    malformedIds: (deliveryId, attempt, limit, work) =>
+      malformedIds(deps, deliveryId, attempt, limit, work),
     dropOtherAttempts: (deliveryId, attempt) => {
       plans.forget(deliveryId)
       reader.forget(deliveryId)

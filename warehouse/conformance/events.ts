@@ -1,6 +1,6 @@
 // Facts about clicks and friendships: named parts, written once, and the views that follow from them.
 import { describe, expect, test } from 'vitest'
-import { type ClickRow, type FriendEvent } from '../port.ts'
+import { type ClickRow, type FriendEvent } from '../event-rows.ts'
 import { inChunks, userId, type Facts } from './under-test.ts'
 
 /** States them. */

@@ -1,6 +1,7 @@
 // Facts about uploaded lists: immutable tables that freeze as any other segment.
 import { describe, expect, test } from 'vitest'
-import { SegmentRefused, type ListRow } from '../port.ts'
+import { type ListRow } from '../list-rows.ts'
+import { SegmentRefused } from '../port.ts'
 import { deliveryAt, inChunks, userId, type Facts } from './under-test.ts'
 
 /** States them. */

@@ -1,5 +1,5 @@
 // Appends clicks and changes of friendships: a named part is one Parquet file, written once.
-import { type ClickRow, type FriendEvent } from '../port.ts'
+import { type ClickRow, type FriendEvent } from '../event-rows.ts'
 import { run, type Engine } from './engine.ts'
 import { isThere, placeFile, type Layout } from './layout.ts'
 import { clickColumns, friendEventColumns, type Columns } from './own-tables.ts'

@@ -1,6 +1,6 @@
 // Uploaded lists: one immutable Parquet file each, which segments read as a table.
 import { rm } from 'node:fs/promises'
-import { type ListRow, type StoredList } from '../port.ts'
+import { type ListRow, type StoredList } from '../list-rows.ts'
 import { asText, numbers, rows, run, type Engine } from './engine.ts'
 import { isThere, placeFile, type Layout } from './layout.ts'
 import { name, parquet, text } from './sql-text.ts'

@@ -39,6 +39,8 @@ export function createDuckDbWarehouse(options: DuckDbWarehouseOptions): Warehous
   const deps = { engine, layout, sealing }
   return {
     dialect: 'duckdb',
+    // Tries of one name would race to one folder, and one that wakes up late could fill a folder that is only away.
+    resumesFreeze: false,
     inspectSegment: (sql, variables) =>
       sealed(sealing, (connection, tables) => inspectSegment(connection, sql, variables, tables)),
     freeze: (request, signal) => freeze(deps, request, signal),
