@@ -110,6 +110,8 @@ export interface SystemOptions {
   processes?: NonNullable<Parameters<typeof startEmbedded>[0]>['processes']
   /** Settings besides, for all parts. */
   env?: Record<string, string>
+  /** How long a delivery may take to come so far; default 100 s. */
+  patienceMs?: number
 }
 
 /** Starts all parts on free ports; what ends by itself is not started again, for tests kill on purpose. */
@@ -200,7 +202,10 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
         return last && isWanted(last) ? last : undefined
       }
       try {
-        return await vi.waitUntil(look, { timeout: patienceMs, interval: lookEveryMs })
+        return await vi.waitUntil(look, {
+          timeout: options.patienceMs ?? patienceMs,
+          interval: lookEveryMs,
+        })
       } catch (error) {
         const shown = JSON.stringify(last, undefined, 2)
         const said = logs.slice(-30).join('\n')
