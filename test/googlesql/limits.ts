@@ -11,6 +11,9 @@ interface Limit {
   says: RegExp
 }
 
+/** In the emulator's words: a MERGE has passed the analyser, and its source is no table. */
+export const mergesFromTablesOnly = 'MERGE: source must be a single-table reference'
+
 const limits: readonly Limit[] = []
 
 /** The limit that explains what was found, or undefined where the statement is to blame. */
