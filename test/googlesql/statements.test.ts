@@ -54,11 +54,7 @@ else
     beforeAll(async () => {
       made = await openJudged(emulator.path)
     })
-    afterAll(async () => {
-      for (const [limit, times] of made.judge.passed)
-        console.log(`not compared, ${times} times: ${limit}`)
-      await made.dispose()
-    })
+    afterAll(() => made.dispose())
 
     describePart(factsAbout(() => made))
 

@@ -22,7 +22,26 @@ export function endsInOrder(statement: string): boolean {
   return /\bORDER BY [\w, ]+(NULLS LAST ?)?(LIMIT \d+)?\s*$/.test(statement)
 }
 
+/** Names of the parameters that the statement reads; what stands in a text or a comment is none. */
+export function parametersIn(statement: string): Set<string> {
+  const bare = statement.replaceAll(/'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|--.*|\/\*[^]*?\*\//g, ' ')
+  return new Set([...bare.matchAll(/@(\w+)/g)].map(([, name = '']) => name))
+}
+
 /** The query as a statement that makes its destination. */
 export function asTable(project: string, { datasetId, tableId }: TableName, query: string): string {
   return `CREATE TABLE \`${project}.${datasetId}.${tableId}\` AS (\n${query.slice(0, endOfStatement(query))}\n)`
+}
+
+/** A MERGE from a query as two statements: its source as a table, and the MERGE from that table. */
+export function mergeInTwo(
+  project: string,
+  { datasetId, tableId }: TableName,
+  statement: string,
+): { make: string; merge: string } {
+  const parts = /^([^]*?\bUSING )(\([^]*\))( AS \w+\s+ON [^]*)$/.exec(statement)
+  if (!parts) throw new Error('The MERGE has no query as its source.')
+  const [, head = '', source = '', rest = ''] = parts
+  const table = `\`${project}.${datasetId}.${tableId}\``
+  return { make: `CREATE TABLE ${table} AS ${source}`, merge: `${head}${table}${rest}` }
 }

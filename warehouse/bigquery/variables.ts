@@ -29,10 +29,14 @@ function valueJson(value: string, type: string): string {
   switch (type) {
     case 'INTEGER':
     case 'INT64':
+      return safeJson(value, `CAST(${value} AS STRING)`)
     case 'NUMERIC':
     case 'BIGNUMERIC':
-      // A larger number would be rounded in silence by whoever parses the JSON.
-      return `IF(${value} BETWEEN -${safe} AND ${safe}, CAST(${value} AS STRING), CONCAT('"', CAST(${value} AS STRING), '"'))`
+      // The embedded warehouse writes a whole decimal with its point.
+      return safeJson(
+        value,
+        `CONCAT(CAST(${value} AS STRING), IF(${value} = TRUNC(${value}), '.0', ''))`,
+      )
     case 'BOOLEAN':
     case 'BOOL':
       return `CAST(${value} AS STRING)`
@@ -54,11 +58,17 @@ function valueJson(value: string, type: string): string {
   }
 }
 
+/** A larger number would be rounded in silence by whoever parses the JSON; it becomes a text. */
+function safeJson(value: string, json: string): string {
+  return `IF(${value} BETWEEN -${safe} AND ${safe}, ${json}, CONCAT('"', CAST(${value} AS STRING), '"'))`
+}
+
 function floatJson(value: string): string {
-  // BigQuery writes a whole FLOAT64 without its point, which the embedded warehouse does not.
+  // BigQuery writes a whole FLOAT64 without its point and two digits of exponent at least (googlesql,
+  // RoundTripDoubleToString); the embedded warehouse does neither.
   return `CASE WHEN IS_NAN(${value}) OR IS_INF(${value}) THEN NULL
-    WHEN ABS(${value}) < 1e15 AND ${value} = TRUNC(${value}) THEN CONCAT(CAST(CAST(${value} AS INT64) AS STRING), '.0')
-    ELSE REPLACE(TO_JSON_STRING(${value}), 'e+', 'e') END`
+    WHEN ABS(${value}) <= ${safe} AND ${value} = TRUNC(${value}) THEN CONCAT(CAST(CAST(${value} AS INT64) AS STRING), '.0')
+    ELSE REPLACE(REPLACE(TO_JSON_STRING(${value}), 'e+', 'e'), 'e-0', 'e-') END`
 }
 
 /** Control characters that JSON has a letter for. */

@@ -30,6 +30,7 @@ const means: [string, unknown[]][] = [
     'SELECT COUNTIF(x > 1), COUNT(DISTINCT x), SUM(x), LOGICAL_OR(x = 3) FROM UNNEST([1, 2, 2]) AS x',
     ['2', '2', '5', 'false'],
   ],
+  ['SELECT COUNTIF(x > 1), COUNT(*) FROM UNNEST([1, 2]) AS x WHERE x > 5', ['0', '0']],
   ["SELECT SPLIT('a-b', '-')[OFFSET(1)], SPLIT('a-b', '-')[SAFE_OFFSET(5)]", ['b', null]],
   [
     "SELECT REGEXP_EXTRACT('ab12', r'\\d+'), REGEXP_EXTRACT('ab12', r'a(.)'), REGEXP_EXTRACT('ab', r'\\d'), REGEXP_CONTAINS('ab', 'b$')",
