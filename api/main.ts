@@ -28,7 +28,11 @@ async function main(): Promise<void> {
       log.warn({ err: error }, 'a connection to PostgreSQL was lost')
     },
   })
-  const warehouse = await openWarehouse(config.warehouse, config)
+  const warehouse = await openWarehouse(config.warehouse, config, (deliveryId, usage) =>
+    store.warehouseUsages.note(deliveryId, usage).catch((error: unknown) => {
+      log.warn({ err: error, deliveryId, step: usage.step }, 'what a job took could not be kept')
+    }),
+  )
   const line = createLine({
     baseUrl: config.line.baseUrl,
     deadlineMs: config.line.deadlineMs,

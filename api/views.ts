@@ -125,10 +125,11 @@ export async function deliveryView(
   { store, seenFailures }: { store: Store; seenFailures: SeenFailures },
   stored: Delivery,
 ): Promise<DeliveryView> {
-  const [plan, { facts, progress, alerts }, splitCalls] = await Promise.all([
+  const [plan, { facts, progress, alerts }, splitCalls, usage] = await Promise.all([
     store.plans.find(stored.id),
     store.standings.read(stored),
     store.ledger.splitCalls(stored.id),
+    store.warehouseUsages.of(stored.id),
   ])
   return {
     ...deliverySummaryView(stored),
@@ -137,6 +138,7 @@ export async function deliveryView(
       : null,
     progress: stored.account ?? progress,
     splitCalls,
+    warehouseUsage: usage ?? null,
     doing: standingView(facts, isSilent(facts) ? await seenFailures.of(stored.id) : []),
     alerts: alerts.map(alertView),
   }

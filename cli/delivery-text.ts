@@ -77,6 +77,14 @@ function resendText(unknown: number): string {
   return `${unknown.toLocaleString('en')} (a resend may reach these twice)`
 }
 
+/** What the delivery's jobs in the warehouse took. */
+function usageText(usage: NonNullable<Delivery['warehouseUsage']>): string {
+  const megabytes = (bytes: number) =>
+    `${(bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })} MB`
+  const { jobs, bytesProcessed, bytesBilled, slotMs } = usage
+  return `${jobs.toLocaleString('en')} jobs, ${megabytes(bytesProcessed)} processed, ${megabytes(bytesBilled)} billed, ${lengthText(slotMs)} of slots`
+}
+
 /** A delivery with everything that is known of it. */
 export function deliveryText(delivery: Delivery, now = new Date()): string {
   const { plan, progress } = delivery
@@ -106,6 +114,9 @@ export function deliveryText(delivery: Delivery, now = new Date()): string {
     ...(progress.unknown > 0 ? [['unknown', resendText(progress.unknown)] as const] : []),
     ...(delivery.splitCalls > 0
       ? ([['calls of splits', delivery.splitCalls.toLocaleString('en')]] as const)
+      : []),
+    ...(delivery.warehouseUsage
+      ? [['warehouse', usageText(delivery.warehouseUsage)] as const]
       : []),
     ['aggregation unit', delivery.aggregationUnit],
     ['workflow', delivery.workflowId],

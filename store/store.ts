@@ -15,6 +15,7 @@ import { createRetries, type Retries } from './retries.ts'
 import { createSecretBox } from './secret-box.ts'
 import { createSegments, type Segments } from './segments.ts'
 import { createStandings, type Standings } from './standing.ts'
+import { createWarehouseUsages, type WarehouseUsages } from './warehouse-usage.ts'
 
 export interface Store {
   channels: Channels
@@ -30,6 +31,7 @@ export interface Store {
   apiTokens: ApiTokens
   alerts: Alerts
   standings: Standings
+  warehouseUsages: WarehouseUsages
   /** Resolves when PostgreSQL answers. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -61,6 +63,7 @@ export function createStore(options: {
     apiTokens: createApiTokens(db),
     alerts,
     standings: createStandings(db, alerts),
+    warehouseUsages: createWarehouseUsages(db),
     async ping() {
       await sql`select 1`.execute(db)
     },

@@ -1,5 +1,6 @@
 // Opens the warehouse that the settings name.
 import { type BigQueryWarehouseOptions } from './bigquery/warehouse.ts'
+import { type OnUsage } from './bigquery/job.ts'
 import { type Warehouse } from './port.ts'
 
 /** Which warehouse, with what it needs. */
@@ -21,10 +22,12 @@ export type WarehouseSettings =
  * a client of some ten megabytes.
  * @param facts.dataDir the data folder, which DuckDB's tables lie in.
  * @param facts.keepDays days after its end that a delivery's plan is needed.
+ * @param onUsage keeps what each job of a delivery took, where the engine bills them; must not reject.
  */
 export async function openWarehouse(
   settings: WarehouseSettings,
   facts: { dataDir: string; keepDays: { plans: number } },
+  onUsage?: OnUsage,
 ): Promise<Warehouse> {
   switch (settings.kind) {
     case 'duckdb': {
@@ -33,7 +36,7 @@ export async function openWarehouse(
     }
     case 'bigquery': {
       const { createBigQueryWarehouse } = await import('./bigquery/warehouse.ts')
-      return createBigQueryWarehouse({ ...settings, keepDays: facts.keepDays.plans })
+      return createBigQueryWarehouse({ ...settings, keepDays: facts.keepDays.plans, onUsage })
     }
   }
 }

@@ -60,7 +60,9 @@ export const recipientRoutes = [
           `Delivery ${stored.id} is "${stored.state}" and has no delivery log; it is made when a delivery ends.`,
         )
       }
-      const chunks = deps.warehouse.recipients(stored.id, query.outcome)[Symbol.asyncIterator]()
+      const chunks = deps.warehouse
+        .recipients(stored.id, query.outcome, { campaignId: stored.campaignId })
+        [Symbol.asyncIterator]()
       // The first chunk before the headers, so that a warehouse that fails is still a problem document.
       const first = await chunks.next().catch((error: unknown) => {
         throw warehouseAway(error)
@@ -80,7 +82,7 @@ export const recipientRoutes = [
     problems: ['not-found', 'too-early', 'warehouse-away'],
     handle: async (deps, { params, query }) => {
       const stored = await requireDelivery(deps, params.id)
-      const { id, planDroppedAt } = stored
+      const { id, campaignId, planDroppedAt } = stored
       if (planDroppedAt)
         throw new Problem(
           'not-found',
@@ -93,7 +95,7 @@ export const recipientRoutes = [
         throw new Problem('too-early', `The audience of delivery ${id} is not frozen yet.`)
       }
       const items = await deps.warehouse
-        .malformedIds(id, plan.attempt, query.limit)
+        .malformedIds(id, plan.attempt, query.limit, { campaignId })
         .catch((error: unknown) => {
           throw warehouseAway(error)
         })

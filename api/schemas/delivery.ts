@@ -103,6 +103,10 @@ export const delivery = answerType(
     splitCalls: count.describe(
       'Calls spent on requests that LINE refused for some recipient, to find whom; each part is one.',
     ),
+    warehouseUsage: z
+      .strictObject({ jobs: count, bytesProcessed: count, bytesBilled: count, slotMs: count })
+      .nullable()
+      .describe('What its jobs in BigQuery took so far; null before the first, and on DuckDB.'),
     doing: z
       .strictObject({
         what: z.string(),

@@ -104,6 +104,14 @@ test('lists and things are shown to people as text', async () => {
   expect(shown.code).toBe(0)
   expect(shown.stdout).toMatch(new RegExp(`id +${id}\ncampaign +${campaign.id}\n`))
   expect(shown.stdout).toMatch(/state +starting\n/)
+  expect(shown.stdout).not.toMatch(/warehouse/)
+  const took = { step: 'segment', bytesProcessed: 2.5e9, bytesBilled: 3e9, slotMs: 120_000 }
+  for (const jobId of ['a', 'b', 'a']) await api.store.warehouseUsages.note(id, { jobId, ...took })
+  expect((await lfm(['delivery', 'show', id])).stdout).toMatch(
+    /warehouse +2 jobs, 5,000 MB processed, 6,000 MB billed, 4 min of slots\n/,
+  )
+  const told = await api.call('GET', `/deliveries/${id}`)
+  expect(told.body).toMatchObject({ warehouseUsage: { jobs: 2, slotMs: 240_000 } })
   const commands = [
     ['channel', 'list'],
     ['channel', 'show', campaign.channelId],
