@@ -11,7 +11,7 @@ import { logTable } from './names.ts'
 export function planGone(lack: string): PersonNeeded {
   return new PersonNeeded(
     'plan-gone',
-    `${lack}: its tables were removed or have expired, as they do some time after their last use. Within 7 days BigQuery can bring them back (docs/runbook.md, "Something is gone from BigQuery"): do so, then resume. Otherwise cancel the delivery: nothing more is sent, but who was not reached can't be told, and its account stays open.`,
+    `${lack}: its tables were removed or have expired, as they do some time after their last use. For some days BigQuery can bring them back (docs/runbook.md, "Something is gone from BigQuery"): do so, then resume. Otherwise cancel the delivery: nothing more is sent, but who was not reached can't be told, and its account stays open.`,
   )
 }
 
@@ -19,7 +19,7 @@ export function planGone(lack: string): PersonNeeded {
 export function logGone({ dataset }: Pick<Connection, 'dataset'>): PersonNeeded {
   return new PersonNeeded(
     'log-gone',
-    `The table ${logTable} of the dataset ${dataset} was removed, and with it what all deliveries came to. Within 7 days BigQuery can bring it back (docs/runbook.md, "Something is gone from BigQuery"): do so and resume. Where its history may go, restart the workers, which make an empty one, and resume.`,
+    `The table ${logTable} of the dataset ${dataset} was removed, and with it what all deliveries came to. For some days BigQuery can bring it back (docs/runbook.md, "Something is gone from BigQuery"): do so and resume. Where its history may go, restart the workers, which make an empty one, and resume.`,
   )
 }
 
