@@ -1,24 +1,17 @@
 // Checks a segment's SQL by a dry run, which costs nothing and runs nothing.
-import { SegmentRefused, type SegmentColumn, type SegmentInspection } from '../port.ts'
+import { checkColumns, type CheckedSegment } from '../checked-segment.ts'
+import { SegmentRefused, type SegmentInspection } from '../port.ts'
 import { type Connection } from './client.ts'
 import { type Jobs } from './jobs.ts'
 import { digestOf } from './names.ts'
 import { overTheLimit, refusalFor, type SegmentPlace } from './refusal.ts'
 import { endOfStatement } from './sql-text.ts'
-import { type VariableColumn } from './variables.ts'
 
 /** What segments are checked and run with. */
 export interface SegmentDeps {
   connection: Connection
   jobs: Jobs
   place: SegmentPlace
-}
-
-/** A segment that has been checked: its columns, and those that the content uses. */
-export interface CheckedSegment {
-  columns: SegmentColumn[]
-  userId: SegmentColumn
-  variables: VariableColumn[]
 }
 
 /** The parts of a query's configuration that a segment runs with: the dataset of bare names, and its one parameter. */
@@ -59,29 +52,7 @@ export async function checkSegment(
   if (told.statementType !== 'SELECT')
     throw new SegmentRefused('not-a-select', 'A segment only reads: it is one SELECT statement.')
   if (told.bytes > deps.place.maximumBytesBilled) throw overTheLimit(told.bytes, deps.place)
-  return columnsOf(told.columns, variables)
-}
-
-function columnsOf(columns: SegmentColumn[], variables: readonly string[]): CheckedSegment {
-  const listed = columns.map((column) => column.name).join(', ')
-  const find = (wanted: string) =>
-    columns.find((column) => column.name === wanted) ??
-    columns.find((column) => column.name.toLowerCase() === wanted.toLowerCase())
-  const userId = find('user_id')
-  if (!userId)
-    throw new SegmentRefused(
-      'no-user-id',
-      `The segment must yield a column user_id. It yields: ${listed}.`,
-    )
-  const used = [...new Set(variables)].map((key): VariableColumn => {
-    const column = find(key)
-    if (column) return { key, column: column.name, type: column.type }
-    throw new SegmentRefused(
-      'missing-variable',
-      `The content uses the variable ${key}, which the segment does not yield. It yields: ${listed}.`,
-    )
-  })
-  return { columns, userId, variables: used }
+  return checkColumns(told.columns, variables)
 }
 
 /** Checks the SQL and looks whether it yields a row now. @throws SegmentRefused */

@@ -1,21 +1,14 @@
 // Checks a segment's SQL on a sealed engine, before anything of it runs.
 import { StatementType, type DuckDBConnection } from '@duckdb/node-api'
-import { SegmentRefused, type SegmentColumn, type SegmentInspection } from '../port.ts'
+import { checkColumns, type CheckedSegment } from '../checked-segment.ts'
+import { SegmentRefused, type SegmentInspection } from '../port.ts'
 import { asText, rows, run } from './engine.ts'
 import { countInstants, setInstant, withInstant } from './delivery-at.ts'
 import { refusalFor, refusalWhileRunning } from './refusal.ts'
 import { type Tables } from './tables.ts'
-import { type VariableColumn } from './variables.ts'
 
 /** The view by which statements of ours read a checked segment. */
 export const segmentView = '__lfm_segment'
-
-/** A segment that has been checked: its columns, and those that the content uses. */
-export interface CheckedSegment {
-  columns: SegmentColumn[]
-  userId: SegmentColumn
-  variables: VariableColumn[]
-}
 
 /**
  * Requires exactly one SELECT that yields `user_id` and the variables, and makes it readable as `segmentView`.
@@ -35,26 +28,7 @@ export async function checkSegment(
   await refusing(sql, tables, () => run(connection, `CREATE TEMP VIEW ${segmentView} AS\n${sql}`))
   const described = await rows(connection, `DESCRIBE ${segmentView}`)
   const columns = described.map(([name, type]) => ({ name: asText(name), type: asText(type) }))
-  const listed = columns.map((column) => column.name).join(', ')
-  const find = (wanted: string) =>
-    columns.find((column) => column.name === wanted) ??
-    columns.find((column) => column.name.toLowerCase() === wanted.toLowerCase())
-
-  const userId = find('user_id')
-  if (!userId)
-    throw new SegmentRefused(
-      'no-user-id',
-      `The segment must yield a column user_id. It yields: ${listed}.`,
-    )
-  const used = [...new Set(variables)].map((key): VariableColumn => {
-    const column = find(key)
-    if (column) return { key, column: column.name, type: column.type }
-    throw new SegmentRefused(
-      'missing-variable',
-      `The content uses the variable ${key}, which the segment does not yield. It yields: ${listed}.`,
-    )
-  })
-  return { columns, userId, variables: used }
+  return checkColumns(columns, variables)
 }
 
 /** Checks the SQL and looks whether it yields a row now. @throws SegmentRefused */

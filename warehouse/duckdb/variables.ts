@@ -1,15 +1,6 @@
 // The SQL that writes a row's variables as one canonical JSON text: equal values, equal bytes.
+import { type VariableColumn } from '../checked-segment.ts'
 import { name, text } from './sql-text.ts'
-
-/** A column that becomes a variable. */
-export interface VariableColumn {
-  /** The key in the JSON object, as the content writes it. */
-  key: string
-  /** The segment's column. */
-  column: string
-  /** The engine's own name of the type. */
-  type: string
-}
 
 /** Largest integer that a JSON reader keeps exact. */
 const safe = '9007199254740991'
