@@ -178,7 +178,6 @@ async function demo(signal: AbortSignal): Promise<boolean> {
         : verdicts.reduce((total, verdict) => total + (verdict[term] ?? 0), 0)
     const accepted = sum('accepted') ?? 0
     const result = {
-      warehouse: kind,
       recipients,
       planned: sum('planned'),
       accepted,
