@@ -38,7 +38,7 @@ const suites: readonly [string, (use: Facts) => void, readonly string[]][] = [
     ],
   ],
   ['retrying', describeRetrying, ['count-earlier', 'segment', ...numbering]],
-  ['events', describeEvents, ['view', 'look', ...freezing]],
+  ['events', describeEvents, ['view', ...freezing, ...numbering]],
   ['lists', describeLists, ['list', ...freezing]],
   ['keeping', describeKeeping, ['drop-before', 'log']],
 ]
