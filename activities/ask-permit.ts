@@ -18,8 +18,15 @@ type Granted = Extract<Permit, { answer: 'granted' }>
 /** A permit with the times of question and answer, by the steady clock. */
 export type GrantedPermit = Granted & { askedAt: number; answeredAt: number }
 
-/** Asks for so many calls at most; `wait` is answered only where there is a reason to stop asking. */
-export type AskPermit = (calls: number) => Promise<Exclude<Permit, Granted> | GrantedPermit>
+/**
+ * Asks for so many calls at most; `wait` is answered only where there is a reason to stop asking.
+ * @param belowRequest above the number of every request that so many calls would be for if they were permitted at that
+ *   time, by the steady clock
+ */
+export type AskPermit = (
+  calls: number,
+  belowRequest: (calls: number, time: number) => number,
+) => Promise<Exclude<Permit, Granted> | GrantedPermit>
 
 /** Makes the asker of one attempt of a batch. */
 export function createAskPermit(options: {
@@ -41,7 +48,7 @@ export function createAskPermit(options: {
     permit.answer === 'granted'
       ? permit.startInMs + (permit.calls * 1_000) / permit.callsPerSecond
       : 0
-  return (wanted) => {
+  return (wanted, belowRequest) => {
     const ask = async (): ReturnType<AskPermit> => {
       for (;;) {
         const calls = await options.places.untilFree(wanted, isEnough)
@@ -50,7 +57,7 @@ export function createAskPermit(options: {
         if (calls === 0 || isEnough()) return { answer: 'wait', waitMs: 0 }
         const permit = await options.ledger.takePermit(
           { deliveryId, lane, batchNo, attemptNo, lineChannelId },
-          calls,
+          { calls, belowRequest: belowRequest(calls, askedAt) },
           {
             deadlineMs: options.deadlineMs,
             longestWaitMs: longestPermitWaitMs,

@@ -25,6 +25,8 @@ export interface OpenPiece {
 export interface BatchBook {
   /** Takes out up to `most` pieces that could be called at this time, by the steady clock. */
   take(most: number, time: number): OpenPiece[]
+  /** Above the number of every request that `take` would take a piece of. */
+  belowRequest(most: number, time: number): number
   /** How many may be called now. */
   readyCount(): number
   /** When the next one may be called; undefined where none is open. */
@@ -51,7 +53,7 @@ export interface BatchBook {
 
 /**
  * Opens the book from what the ledger has.
- * A request of a batch that was attempted before and has no record is in doubt.
+ * A request for which an earlier attempt had a permit, and that has no record, is in doubt.
  */
 export function openBatchBook(options: {
   batch: RenderedBatch
@@ -60,12 +62,12 @@ export function openBatchBook(options: {
   attemptNo: number
   attemptAgesMs: readonly number[]
   earlierCallsEndInMs: number
+  calledBelow: readonly number[]
   /** Milliseconds since the epoch. */
   now: () => number
   steadyNow: () => number
 }): BatchBook {
   const { batch, round, attemptNo, steadyNow } = options
-  const isFirstAttempt = attemptNo === 1
   const openedAt = options.now()
   const readyAt = steadyNow()
   const at = new Date(openedAt).toISOString()
@@ -95,7 +97,7 @@ export function openBatchBook(options: {
       at,
     }
     if (skippedBecause !== null) note(name, { ...blank, state: 'skipped', reason: skippedBecause })
-    // Not noted in the ledger: to a next attempt a request without a record is in doubt, and rightly so.
+    // Not noted in the ledger: whether it was called the next attempt learns from this one's permits.
     else records.set(name, blank)
   }
   for (const [name, record] of records) {
@@ -108,7 +110,9 @@ export function openBatchBook(options: {
       record.settledBy !== undefined &&
       record.firstCallAt !== undefined &&
       nextBeganAt - Date.parse(record.firstCallAt) > keyUsableForMs + clockSkewMs
-    const isInDoubt = !isFirstAttempt && mayHaveBeenAccepted(record, attemptNo - 1) && !isKeyUnused
+    const piece = pieceOf(name, record)
+    const isInDoubt =
+      !isKeyUnused && mayHaveBeenAccepted(record, piece.requestNo, options.calledBelow)
     const current: LedgerRecord = record.round === round ? record : { ...record, round, calls: 0 }
     const known: LedgerRecord = isInDoubt
       ? {
@@ -125,13 +129,27 @@ export function openBatchBook(options: {
     else records.set(name, known)
     if (isSpent(known)) continue
     open.push({
-      piece: pieceOf(name, known),
+      piece,
       // Calls of an earlier attempt may still be on the wire until then, with the same key.
       notBefore: isInDoubt ? readyAt + Math.max(0, options.earlierCallsEndInMs) : readyAt,
     })
   }
 
+  // In order, so that a permit for a few calls leaves the rest of the batch above its number.
+  open.sort((one, other) => one.piece.requestNo - other.piece.requestNo)
+
   return {
+    belowRequest(most, time) {
+      let below = 0
+      let left = most
+      for (const { piece, notBefore } of open) {
+        if (left === 0) break
+        if (notBefore > time) continue
+        below = Math.max(below, piece.requestNo + 1)
+        left -= 1
+      }
+      return below
+    },
     take(most, time) {
       const taken: OpenPiece[] = []
       const left: OpenPiece[] = []

@@ -202,6 +202,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     const firstAt = permit.answeredAt + permit.startInMs
     const under = { endsAt, gateSeq: permit.gateSeq, lowerings: permit.lowerings }
     const isOver = () => mustStop() || steadyNow() > endsAt
+    // As of when it was asked for: the permit is on record as one for these and for no request above them.
     const pieces = book.take(permit.calls, permit.askedAt)
     for (const [i, { piece, notBefore }] of pieces.entries()) {
       const dueAt = firstAt + (i * 1_000) / permit.callsPerSecond
@@ -244,7 +245,7 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
         continue
       }
       const calls = Math.max(1, Math.min(ready, Math.floor(callsPerSecond * permitCoversSeconds)))
-      const permit = await askForPermit(calls)
+      const permit = await askForPermit(calls, book.belowRequest)
       switch (permit.answer) {
         case 'granted':
           callsPerSecond = permit.callsPerSecond

@@ -38,7 +38,7 @@ export function createFindCircumstances(options: CircumstancesOptions) {
       messagesJson,
       acceptedKey: () => findAcceptedKey({ ...options, batch: input, records: book.records() }),
       async permission() {
-        const permit = await options.askForPermit(1)
+        const permit = await options.askForPermit(1, () => 0)
         if (permit.answer !== 'granted') return undefined
         // The call that was refused has a place still, and its connection is free.
         const startsAt = permit.askedAt + permit.startInMs

@@ -7,6 +7,7 @@ import {
   type LedgerRecord,
   type LedgerRecords,
   mayHaveBeenAccepted,
+  pieceOf,
 } from '../domain/ledger.ts'
 import { type Account, addsUp } from '../domain/outcome.ts'
 import { type CommittedPlan } from '../store/plans.ts'
@@ -49,24 +50,26 @@ export function createCloseActivities(
       { deliveryId, attempt: facts.attempt, lane, ...range },
       work,
     )
+    const calledBelow = await store.ledger.calledBelow({ deliveryId, lane, batchNo })
     for (const { requestNo, userIds } of planned) {
-      // No record, but an attempt was begun: a call may have been started.
       if (batch.records[requestNo] !== undefined) continue
+      const wasCalled = mayHaveBeenAccepted(undefined, requestNo, calledBelow)
       changes[requestNo] = {
-        state: 'unknown',
+        state: wasCalled ? 'unknown' : 'unsent',
         recipients: userIds.length,
         fromOrdinal: 0,
         toOrdinal: userIds.length,
         round: facts.round,
         generation: 0,
         at,
-        firstCallAt: at,
+        ...(wasCalled && { firstCallAt: at }),
         reason: facts.why,
       }
     }
     for (const [name, record] of Object.entries(batch.records)) {
       if (isFinal(record) || record.state === 'split') continue
-      const state = mayHaveBeenAccepted(record, batch.attempts) ? 'unknown' : 'unsent'
+      const { requestNo } = pieceOf(name, record)
+      const state = mayHaveBeenAccepted(record, requestNo, calledBelow) ? 'unknown' : 'unsent'
       const closed: LedgerRecord = { ...record, state, round: facts.round, at }
       changes[name] = { ...closed, reason: record.reason ?? facts.why }
     }

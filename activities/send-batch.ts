@@ -106,6 +106,7 @@ export function createSendActivities(
       attemptNo: begun.attemptNo,
       attemptAgesMs: begun.attemptAgesMs,
       earlierCallsEndInMs: begun.earlierCallsEndInMs,
+      calledBelow: begun.calledBelow,
       now,
       steadyNow,
     })

@@ -92,11 +92,19 @@ export function isFailure({ state }: LedgerRecord): boolean {
 }
 
 /**
- * Whether a call of this piece may have been accepted without our knowing.
- * @param lastAttempt number of the batch's last attempt that is over, one way or the other.
+ * Whether a call of a request, or of a part of it, may have been accepted without our knowing.
+ * @param record undefined where none was merged
+ * @param calledBelow of the batch's attempts that are over, one way or the other, from the first: none of its calls was
+ *   for a request of that number or above. What an attempt settled before it ended in order only later ones can have
+ *   called.
  */
-export function mayHaveBeenAccepted(record: LedgerRecord, lastAttempt: number): boolean {
-  return record.state === 'in-doubt' || record.settledBy !== lastAttempt
+export function mayHaveBeenAccepted(
+  record: Pick<LedgerRecord, 'state' | 'settledBy'> | undefined,
+  requestNo: number,
+  calledBelow: readonly number[],
+): boolean {
+  if (record?.state === 'in-doubt') return true
+  return calledBelow.slice(record?.settledBy ?? 0).some((below) => requestNo < below)
 }
 
 /** An attempt rendered other bodies than the first one did, or belongs to another plan: sending would be no resend. */

@@ -26,6 +26,15 @@ export interface BegunAttempt {
   attemptAgesMs: number[]
   /** Time until no call of an earlier attempt is on the wire any more; 0 or less where none is. */
   earlierCallsEndInMs: number
+  /** Of each attempt before this one, from the first: no call was permitted for a request of that number or above. */
+  calledBelow: number[]
+}
+
+/** Calls to permit, at most so many, each for a request of a number below `belowRequest`. */
+export interface WantedCalls {
+  calls: number
+  /** 0 for calls with no request of the batch. */
+  belowRequest: number
 }
 
 /** The answer to a request for permission to call LINE. */
@@ -79,7 +88,7 @@ export interface Ledger extends SplitBudgets {
   ): Promise<BegunAttempt>
   takePermit(
     batch: BatchKey & { attemptNo: number; lineChannelId: string },
-    calls: number,
+    wanted: WantedCalls,
     times: { deadlineMs: number; longestWaitMs: number; lifetimeMs: number },
   ): Promise<Permit>
   /** Merges records into the batch's row; an outcome or a split gives way to nothing but an acceptance, and of an
@@ -89,6 +98,8 @@ export interface Ledger extends SplitBudgets {
   progress(deliveryId: string): Promise<Account>
   /** The records of the batches named, those that exist, ascending. */
   batches(deliveryId: string, lane: Lane, batchNos: readonly number[]): Promise<LedgerBatch[]>
+  /** Of each attempt of a batch, from the first: no call was permitted for a request of that number or above. */
+  calledBelow(batch: BatchKey): Promise<number[]>
   /** Numbers of the batches that were attempted, ascending. */
   attempted(deliveryId: string, lane: Lane): Promise<number[]>
   /** Numbers of the attempted batches in which somebody has no final outcome, ascending. */
@@ -121,6 +132,7 @@ type BeginRow = { gate_seq: number } & (
       records: LedgerRecords
       attempt_ages_ms: number[]
       earlier_calls_end_in_ms: number
+      called_below: number[]
     }
 )
 
@@ -163,12 +175,14 @@ export function createLedger(db: Db): Ledger {
         records: row.records,
         attemptAgesMs: row.attempt_ages_ms,
         earlierCallsEndInMs: row.earlier_calls_end_in_ms,
+        calledBelow: row.called_below,
       }
     },
-    async takePermit(batch, calls, times) {
+    async takePermit(batch, wanted, times) {
       const { rows } = await sql<PermitRow>`select * from take_permit(
         ${batch.deliveryId}::uuid, ${batch.lane}, ${batch.batchNo}::integer,
-        ${batch.attemptNo}::integer, ${batch.lineChannelId}, ${calls}::integer,
+        ${batch.attemptNo}::integer, ${batch.lineChannelId}, ${wanted.calls}::integer,
+        ${wanted.belowRequest}::integer,
         ${times.deadlineMs}::double precision, ${times.longestWaitMs}::double precision,
         ${times.lifetimeMs}::double precision)`.execute(db)
       const [row] = rows
@@ -228,6 +242,17 @@ export function createLedger(db: Db): Ledger {
         .where('batch_no', 'in', batchNos)
         .orderBy('batch_no')
         .execute()
+    },
+    async calledBelow({ deliveryId, lane, batchNo }) {
+      const rows = await db
+        .selectFrom('batch_attempt')
+        .select('called_below as calledBelow')
+        .where('delivery_id', '=', deliveryId)
+        .where('lane', '=', lane)
+        .where('batch_no', '=', batchNo)
+        .orderBy('attempt_no')
+        .execute()
+      return rows.map(({ calledBelow }) => calledBelow)
     },
     async attempted(deliveryId, lane) {
       const rows = await ofLane(deliveryId, lane).execute()

@@ -159,6 +159,7 @@ export interface Database {
     round: number
     first_call_at: MadeTimestamp
     calls_end_by: MadeTimestamp
+    called_below: Generated<number>
   }
   lane_clock: {
     line_channel_id: string

@@ -17,6 +17,8 @@ export interface LedgerView {
   requests(deliveryId: string): Promise<{ multicast: number; push: number } | undefined>
   state(deliveryId: string): Promise<string | undefined>
   sums(deliveryId: string): Promise<LedgerSums>
+  /** At most so many recipients have no outcome and a request that some permit was for. */
+  doubtful(deliveryId: string): Promise<number>
   /** Attempts of batches so far. */
   attempts(deliveryId: string): Promise<number>
   close(): Promise<void>
@@ -65,6 +67,25 @@ export function createLedgerView(databaseUrl: string): LedgerView {
         recipients: Number(sums?.recipients),
         open: Number(sums?.open),
       }
+    },
+    async doubtful(deliveryId) {
+      const [sum] = await rows(
+        `with permitted as (
+           select b.lane, b.records, b.batch_no * l.size as first, a.below,
+             l.size, l.most
+           from batch b
+             join (values ('multicast', 20, 500), ('push', 500, 1)) l (lane, size, most) using (lane)
+             cross join lateral (select max(called_below) as below from batch_attempt a
+               where a.delivery_id = b.delivery_id and a.lane = b.lane and a.batch_no = b.batch_no) a
+           where b.delivery_id = $1)
+         select coalesce(sum(greatest(0, most - coalesce((
+             select sum((r.value ->> 'recipients')::integer) from jsonb_each(records) r
+             where split_part(r.key, '/', 1) = n::text
+               and r.value ->> 'state' not in ('in-doubt', 'not-accepted', 'split')), 0))), 0) as doubtful
+         from permitted cross join lateral generate_series(first, least(first + size, below) - 1) n`,
+        deliveryId,
+      )
+      return Number(sum?.doubtful)
     },
     async attempts(deliveryId) {
       const [sum] = await rows(

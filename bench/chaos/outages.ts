@@ -67,14 +67,17 @@ const longPowerCut = faultKind({
       const id = await system.deliveryId
       await Promise.all(all.toReversed().map((part) => parts.kill(part)))
       await parts.bringUp('postgres')
-      const { accepted, open } = await ledger.sums(id)
+      const [{ accepted, open }, doubtful] = await Promise.all([
+        ledger.sums(id),
+        ledger.doubtful(id),
+      ])
       const reached = await system.line.acceptedRecipients(system.unit)
       const { databaseUrl, line: lineUrl } = embedded.addresses
       await agePast({ databaseUrl, lineUrl, hours })
       system.foresee({
         from: Math.max(0, reached - accepted),
-        to: open,
-        because: `LINE had accepted ${reached} recipients when the power was cut and the ledger knew of ${accepted}; ${open} recipients of begun batches had no outcome`,
+        to: Math.min(open, doubtful),
+        because: `LINE had accepted ${reached} recipients when the power was cut and the ledger knew of ${accepted}; of ${open} recipients of begun batches without an outcome at most ${doubtful} had a request that a permit was for`,
       })
       for (const part of all.slice(1)) await parts.bringUp(part)
       return `everything was killed, and started ${hours} hours later`

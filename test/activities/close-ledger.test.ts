@@ -17,16 +17,17 @@ beforeAll(async () => {
 afterAll(() => opened[Symbol.asyncDispose]())
 
 const recipients = 1_000
+const requests = 4
 
-/** A delivery of one batch that was attempted, and the closing of its ledger while `meanwhile` happens once. */
-async function attempted() {
+/** A delivery of one batch that was attempted, with a permit for all requests below a number, and the closing of its ledger while `meanwhile` happens once. */
+async function attempted(belowRequest = requests) {
   const { store } = opened
-  const { id: deliveryId } = await opened.delivery()
+  const { id: deliveryId, channel } = await opened.delivery()
   await store.plans.commit(deliveryId, {
     attempt: 'p',
     digest: 'd',
     lanes: {
-      multicast: { requests: 1, recipients, batchRecipients: [recipients] },
+      multicast: { requests, recipients, batchRecipients: [recipients] },
       push: { requests: 0, recipients: 0, batchRecipients: [] },
     },
     audience: {
@@ -37,7 +38,10 @@ async function attempted() {
       planned: recipients,
     },
   })
-  await beginAttempt(store, deliveryId)
+  const { batch } = await beginAttempt(store, deliveryId)
+  const { lineChannelId } = channel
+  const times = { deadlineMs: 1, longestWaitMs: 500, lifetimeMs: 1 }
+  await store.ledger.takePermit({ ...batch, lineChannelId }, { calls: 1, belowRequest }, times)
   async function close(meanwhile: () => Promise<unknown>) {
     let isFirst = true
     const parts: string[] = []
@@ -47,7 +51,7 @@ async function attempted() {
         async readRequests() {
           if (isFirst) await meanwhile()
           isFirst = false
-          return planOf([recipients])
+          return planOf(Array.from({ length: requests }, () => recipients / requests))
         },
         writePart: async ({ page }: { page: string }) => void parts.push(page),
         writeUnsent: async ({ page }: { page: string }) => void parts.push(page),
@@ -68,6 +72,15 @@ test('an attempt that began while the ledger is closed leaves nobody without an 
   const { unresolved, parts } = await close(() => beginAttempt(opened.store, deliveryId))
   expect({ unresolved, parts }).toEqual({ unresolved: [], parts: ['rest', 'rest'] })
   expect(await opened.store.ledger.progress(deliveryId)).toMatchObject({ unknown: recipients })
+})
+
+test('what no permit was for is unsent, the rest of an attempt without a record is unknown', async () => {
+  const { deliveryId, close } = await attempted(3)
+  expect((await close(async () => undefined)).unresolved).toEqual([])
+  expect(await opened.store.ledger.progress(deliveryId)).toMatchObject({
+    unknown: (3 * recipients) / requests,
+    unsent: recipients / requests,
+  })
 })
 
 test('once the delivery is cancelled no attempt begins while its ledger is closed', async () => {

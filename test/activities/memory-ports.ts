@@ -14,6 +14,7 @@ export interface MemoryLedger extends Pick<
   | 'beginAttempt'
   | 'takePermit'
   | 'merge'
+  | 'calledBelow'
   | 'noteThrottles'
   | 'findAccepted'
   | 'hasAccepted'
@@ -28,6 +29,8 @@ export interface MemoryLedger extends Pick<
   isAway: boolean
   /** Told to the next attempts. */
   earlierCallsEndInMs: number
+  /** Told with each permit. */
+  callsPerSecond: number
   /** Calls answered 429 that were noted. */
   throttles: number
   /** A piece of another batch that LINE has accepted. */
@@ -41,6 +44,7 @@ export interface MemoryLedger extends Pick<
 export function createMemoryLedger(now: () => number): MemoryLedger {
   let digest: string | undefined
   const begunAt: number[] = []
+  const calledBelow: number[] = []
   const ledger: MemoryLedger = {
     records: {},
     attempts: 0,
@@ -48,6 +52,7 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
     permits: [],
     isAway: false,
     earlierCallsEndInMs: 0,
+    callsPerSecond: 100_000,
     throttles: 0,
     acceptedElsewhere: undefined,
     splitBudget: { callsBefore: 0, wholeRequests: [] },
@@ -57,20 +62,23 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
       digest = bodyDigest
       ledger.attempts += 1
       begunAt.push(now())
+      calledBelow.push(0)
       return {
         attemptNo: ledger.attempts,
         records: structuredClone(ledger.records),
         attemptAgesMs: begunAt.map((at) => now() - at),
         earlierCallsEndInMs: ledger.earlierCallsEndInMs,
+        calledBelow: calledBelow.slice(0, -1),
       }
     },
-    takePermit: async ({ attemptNo }, calls) => {
+    takePermit: async ({ attemptNo }, { calls, belowRequest }) => {
       const told = ledger.permits.shift()
       if (told) return told
       if (ledger.gate.position !== 'open') return { answer: 'held', gate: ledger.gate }
       if (attemptNo < ledger.attempts) return { answer: 'superseded' }
+      calledBelow[attemptNo - 1] = Math.max(calledBelow[attemptNo - 1] ?? 0, belowRequest)
       const { seq } = ledger.gate
-      const pace = { startInMs: 0, callsPerSecond: 100_000 }
+      const pace = { startInMs: 0, callsPerSecond: ledger.callsPerSecond }
       return { answer: 'granted', calls, ...pace, gateSeq: seq, lowerings: 0 }
     },
     merge: async ({ attemptNo }, changes) => {
@@ -84,6 +92,7 @@ export function createMemoryLedger(now: () => number): MemoryLedger {
           ledger.records[name] = record
       }
     },
+    calledBelow: async () => [...calledBelow],
     noteThrottles: async (_channel, _lane, { throttles }) => {
       ledger.throttles += throttles
     },

@@ -41,6 +41,8 @@ export function sendingOver(ports: {
   now: () => number
   draining: AbortSignal
   mergeEveryMs: number
+  /** What the channel says; default 200. */
+  callsPerSecond?: number
   pause(why: string): Promise<MemoryLedger['gate']>
   template?: () => MessageTemplate
   /** Default: gives what is planned. */
@@ -75,7 +77,7 @@ export function sendingOver(ports: {
         find: async () => ({
           id: 'c',
           lineChannelId: '1',
-          callsPerSecond: { multicast: 200, push: 2000 },
+          callsPerSecond: { multicast: ports.callsPerSecond ?? 200, push: 2000 },
         }),
         secretOf: async () => 'secret',
       },

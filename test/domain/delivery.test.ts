@@ -58,7 +58,7 @@ test('a piece is found again by its name', () => {
   )
 })
 
-test('"not accepted" is believed only of the last attempt, which ended in order', () => {
+test('"not accepted" is believed where no attempt since had a permit for the request', () => {
   const record: LedgerRecord = {
     state: 'not-accepted',
     recipients: 1,
@@ -68,8 +68,13 @@ test('"not accepted" is believed only of the last attempt, which ended in order'
     generation: 0,
     at: '2026-01-01T00:00:00.000Z',
   }
-  expect(mayHaveBeenAccepted(record, 1)).toBe(true)
-  expect(mayHaveBeenAccepted({ ...record, settledBy: 1 }, 2)).toBe(true)
-  expect(mayHaveBeenAccepted({ ...record, settledBy: 2 }, 2)).toBe(false)
-  expect(mayHaveBeenAccepted({ ...record, settledBy: 2, state: 'in-doubt' }, 2)).toBe(true)
+  expect(mayHaveBeenAccepted(record, 7, [8])).toBe(true)
+  expect(mayHaveBeenAccepted(record, 7, [7])).toBe(false)
+  expect(mayHaveBeenAccepted(record, 7, [0, 9, 0])).toBe(true)
+  expect(mayHaveBeenAccepted({ ...record, settledBy: 1 }, 7, [20, 8])).toBe(true)
+  expect(mayHaveBeenAccepted({ ...record, settledBy: 1 }, 7, [20, 7])).toBe(false)
+  expect(mayHaveBeenAccepted({ ...record, settledBy: 2 }, 7, [20, 20])).toBe(false)
+  expect(mayHaveBeenAccepted({ ...record, settledBy: 2, state: 'in-doubt' }, 7, [0, 0])).toBe(true)
+  expect(mayHaveBeenAccepted(undefined, 7, [])).toBe(false)
+  expect(mayHaveBeenAccepted(undefined, 7, [7, 8])).toBe(true)
 })

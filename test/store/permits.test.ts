@@ -22,9 +22,13 @@ interface Asker {
   attemptNo?: number
 }
 
-function ask({ deliveryId, lineChannelId, batchNo = 0, attemptNo = 1 }: Asker, calls = 1) {
+function ask(
+  { deliveryId, lineChannelId, batchNo = 0, attemptNo = 1 }: Asker,
+  calls = 1,
+  belowRequest = 20,
+) {
   const batch = { deliveryId, lane: 'multicast' as const, batchNo, attemptNo, lineChannelId }
-  return opened.store.ledger.takePermit(batch, calls, times)
+  return opened.store.ledger.takePermit(batch, { calls, belowRequest }, times)
 }
 
 /** A batch of a new delivery that has begun. */
@@ -214,4 +218,28 @@ test('a later attempt is told how long calls of an earlier one can last: the per
   const endsIn = await store.ledger.callsEndInMs(asker.deliveryId)
   expect(endsIn).toBeGreaterThan(0)
   expect(endsIn).toBeLessThanOrEqual(earlierCallsEndInMs)
+})
+
+test('an attempt is told below which request the permits of each earlier one were', async () => {
+  const asker = await begin()
+  const { store } = opened
+  const key = { deliveryId: asker.deliveryId, lane: 'multicast' as const, batchNo: 0 }
+  await ask(asker, 1, 7)
+  await ask(asker, 1, 3)
+  expect((await beginAttempt(store, asker.deliveryId)).calledBelow).toEqual([7])
+  // Refused, so it is for nothing.
+  await ask({ ...asker, attemptNo: 1 }, 1, 20)
+  expect((await beginAttempt(store, asker.deliveryId)).calledBelow).toEqual([7, 0])
+  expect(await store.ledger.calledBelow(key)).toEqual([7, 0, 0])
+})
+
+test('who does not say for which requests a permit is may have called all', async () => {
+  const { deliveryId, lineChannelId } = await begin()
+  await opened.query(
+    `select take_permit($1::uuid, 'multicast', 0, 1, $2, 1, 10000::double precision,
+      500::double precision, 1000::double precision)`,
+    [deliveryId, lineChannelId],
+  )
+  const { calledBelow } = await beginAttempt(opened.store, deliveryId)
+  expect(calledBelow).toEqual([2 ** 31 - 1])
 })

@@ -18,7 +18,7 @@ test('what is recorded is 30 hours older, and so is LINE; what a person wrote st
   const { batch } = await beginAttempt(store, id)
   const permit = { ...batch, lineChannelId: channel.lineChannelId }
   const times = { deadlineMs: 10_000, longestWaitMs: 500, lifetimeMs: 1_000 }
-  await store.ledger.takePermit(permit, 1, times)
+  await store.ledger.takePermit(permit, { calls: 1, belowRequest: 1 }, times)
   const at = '2026-11-20T12:00:00.123Z'
   const record: LedgerRecord = {
     state: 'in-doubt',
