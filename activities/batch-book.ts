@@ -26,7 +26,7 @@ export interface BatchBook {
   /** Takes out up to `most` pieces that could be called at this time, by the steady clock. */
   take(most: number, time: number): OpenPiece[]
   /** Above the number of every request that `take` would take a piece of. */
-  belowRequest(most: number, time: number): number
+  belowRequest: (most: number, time: number) => number
   /** How many may be called now. */
   readyCount(): number
   /** When the next one may be called; undefined where none is open. */
