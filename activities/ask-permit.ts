@@ -1,6 +1,6 @@
 // Asks PostgreSQL for permits, one asker of a lane and process at a time, and only for calls that have a connection.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Permit } from '../store/ledger.ts'
+import { type Permit } from '../store/permits.ts'
 import { type InTurn } from './permit-queue.ts'
 import { type ActivityDeps } from './ports.ts'
 import { type SendBatchInput } from './send-batch.ts'

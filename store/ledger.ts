@@ -1,6 +1,5 @@
 // The ledger: attempts before their calls, LINE's answers merged after, permits in between.
 import { sql } from 'kysely'
-import { type Gate } from '../domain/delivery.ts'
 import { type Lane } from '../domain/lane.ts'
 import {
   BodiesDiffer,
@@ -10,6 +9,7 @@ import {
 } from '../domain/ledger.ts'
 import { type Account } from '../domain/outcome.ts'
 import { type Db } from './database.ts'
+import { createPermits, type Permits } from './permits.ts'
 import { createSplitBudgets, type SplitBudgets } from './split-budget.ts'
 
 /** Names one batch of one delivery. */
@@ -30,37 +30,6 @@ export interface BegunAttempt {
   calledBelow: number[]
 }
 
-/** Calls to permit, at most so many, each for a request of a number below `belowRequest`. */
-export interface WantedCalls {
-  calls: number
-  /** 0 for calls with no request of the batch. */
-  belowRequest: number
-}
-
-/** The answer to a request for permission to call LINE. */
-export type Permit =
-  /**
-   * `calls` may start, paced at `callsPerSecond`, the first in `startInMs`, none later than the permit's lifetime.
-   * `gateSeq` is the number of the delivery's gate at that moment.
-   * `lowerings` is how often the lane's rate had been lowered; `noteThrottles` wants it back.
-   */
-  | {
-      answer: 'granted'
-      calls: number
-      startInMs: number
-      callsPerSecond: number
-      gateSeq: number
-      lowerings: number
-    }
-  /** Nothing was taken; ask again then. */
-  | { answer: 'wait'; waitMs: number }
-  /** The delivery is paused or cancelled. */
-  | { answer: 'held'; gate: Gate }
-  /** The lane's rate is 0. */
-  | { answer: 'stopped' }
-  /** A later attempt of this batch has begun: this one must not call any more. */
-  | { answer: 'superseded' }
-
 export interface LedgerBatch {
   lane: Lane
   batchNo: number
@@ -76,7 +45,7 @@ export interface AcceptedPiece {
   record: LedgerRecord
 }
 
-export interface Ledger extends SplitBudgets {
+export interface Ledger extends Permits, SplitBudgets {
   /** @throws BodiesDiffer, CancelledBefore */
   beginAttempt(
     batch: BatchKey & {
@@ -86,11 +55,6 @@ export interface Ledger extends SplitBudgets {
       round: number
     },
   ): Promise<BegunAttempt>
-  takePermit(
-    batch: BatchKey & { attemptNo: number; lineChannelId: string },
-    wanted: WantedCalls,
-    times: { deadlineMs: number; longestWaitMs: number; lifetimeMs: number },
-  ): Promise<Permit>
   /** Merges records into the batch's row; an outcome or a split gives way to nothing but an acceptance, and of an
    *  attempt that has a successor nothing but acceptances counts. */
   merge(batch: BatchKey & { attemptNo: number }, records: LedgerRecords): Promise<void>
@@ -98,8 +62,6 @@ export interface Ledger extends SplitBudgets {
   progress(deliveryId: string): Promise<Account>
   /** The records of the batches named, those that exist, ascending. */
   batches(deliveryId: string, lane: Lane, batchNos: readonly number[]): Promise<LedgerBatch[]>
-  /** Of each attempt of a batch, from the first: no call was permitted for a request of that number or above. */
-  calledBelow(batch: BatchKey): Promise<number[]>
   /** Numbers of the batches that were attempted, ascending. */
   attempted(deliveryId: string, lane: Lane): Promise<number[]>
   /** Numbers of the attempted batches in which somebody has no final outcome, ascending. */
@@ -112,17 +74,6 @@ export interface Ledger extends SplitBudgets {
     lane: Lane,
     withinMs: number,
   ): Promise<AcceptedPiece | undefined>
-  /**
-   * Takes note of `throttles` calls that LINE answered 429, permitted when the lane's rate had been lowered `lowerings`
-   * times. Where they are the rate and no single user's limit, the rate is lowered for the whole fleet.
-   */
-  noteThrottles(
-    lineChannelId: string,
-    lane: Lane,
-    throttles: { lowerings: number; throttles: number },
-  ): Promise<void>
-  /** When the last call of this delivery can be on the wire, in milliseconds from now; 0 or less where it is over. */
-  callsEndInMs(deliveryId: string): Promise<number>
 }
 
 type BeginRow = { gate_seq: number } & (
@@ -136,15 +87,6 @@ type BeginRow = { gate_seq: number } & (
     }
 )
 
-interface PermitRow {
-  answer: 'granted' | 'wait' | 'paused' | 'cancelled' | 'stopped' | 'superseded'
-  calls: number
-  wait_ms: number
-  calls_per_second: number
-  gate_seq: number
-  lowerings: number
-}
-
 export function createLedger(db: Db): Ledger {
   const ofLane = (deliveryId: string, lane: Lane) =>
     db
@@ -155,6 +97,7 @@ export function createLedger(db: Db): Ledger {
       .orderBy('batch_no')
 
   return {
+    ...createPermits(db),
     ...createSplitBudgets(db),
     async beginAttempt(batch) {
       const { rows } = await sql<BeginRow>`select * from begin_batch_attempt(
@@ -176,35 +119,6 @@ export function createLedger(db: Db): Ledger {
         attemptAgesMs: row.attempt_ages_ms,
         earlierCallsEndInMs: row.earlier_calls_end_in_ms,
         calledBelow: row.called_below,
-      }
-    },
-    async takePermit(batch, wanted, times) {
-      const { rows } = await sql<PermitRow>`select * from take_permit(
-        ${batch.deliveryId}::uuid, ${batch.lane}, ${batch.batchNo}::integer,
-        ${batch.attemptNo}::integer, ${batch.lineChannelId}, ${wanted.calls}::integer,
-        ${wanted.belowRequest}::integer,
-        ${times.deadlineMs}::double precision, ${times.longestWaitMs}::double precision,
-        ${times.lifetimeMs}::double precision)`.execute(db)
-      const [row] = rows
-      if (!row) throw new Error('take_permit answered nothing.')
-      switch (row.answer) {
-        case 'granted':
-          return {
-            answer: 'granted',
-            calls: row.calls,
-            startInMs: row.wait_ms,
-            callsPerSecond: row.calls_per_second,
-            gateSeq: row.gate_seq,
-            lowerings: row.lowerings,
-          }
-        case 'wait':
-          return { answer: 'wait', waitMs: row.wait_ms }
-        case 'paused':
-        case 'cancelled':
-          return { answer: 'held', gate: { position: row.answer, seq: row.gate_seq } }
-        case 'stopped':
-        case 'superseded':
-          return { answer: row.answer }
       }
     },
     async merge(batch, records) {
@@ -243,17 +157,6 @@ export function createLedger(db: Db): Ledger {
         .orderBy('batch_no')
         .execute()
     },
-    async calledBelow({ deliveryId, lane, batchNo }) {
-      const rows = await db
-        .selectFrom('batch_attempt')
-        .select('called_below as calledBelow')
-        .where('delivery_id', '=', deliveryId)
-        .where('lane', '=', lane)
-        .where('batch_no', '=', batchNo)
-        .orderBy('attempt_no')
-        .execute()
-      return rows.map(({ calledBelow }) => calledBelow)
-    },
     async attempted(deliveryId, lane) {
       const rows = await ofLane(deliveryId, lane).execute()
       return rows.map(({ batchNo }) => batchNo)
@@ -288,16 +191,6 @@ export function createLedger(db: Db): Ledger {
             > clock_timestamp() - make_interval(secs => ${withinMs / 1000}::double precision)
         limit 1`.execute(db)
       return rows[0]
-    },
-    async noteThrottles(lineChannelId, lane, { lowerings, throttles }) {
-      await sql`select note_throttles(${lineChannelId}, ${lane}, ${lowerings}::integer,
-        ${throttles}::integer, clock_timestamp())`.execute(db)
-    },
-    async callsEndInMs(deliveryId) {
-      const { rows } = await sql<{ ms: number | null }>`
-        select (extract(epoch from max(calls_end_by) - clock_timestamp()) * 1000)::double precision as ms
-        from batch_attempt where delivery_id = ${deliveryId}::uuid`.execute(db)
-      return rows[0]?.ms ?? 0
     },
   }
 }

@@ -3,7 +3,8 @@ import { BodiesDiffer, CancelledBefore, type LedgerRecords } from '../../domain/
 import { type Gate } from '../../domain/delivery.ts'
 import { type ActivityDeps } from '../../activities/ports.ts'
 import { type LineAnswer, type LineCall } from '../../line/port.ts'
-import { type AcceptedPiece, type Permit } from '../../store/ledger.ts'
+import { type AcceptedPiece } from '../../store/ledger.ts'
+import { type Permit } from '../../store/permits.ts'
 import { type SplitPause } from '../../store/split-budget.ts'
 import { type PlannedRequest } from '../../warehouse/port.ts'
 

@@ -1,7 +1,7 @@
 // Permits: never more calls than the lane's rate, whoever asks, and none where the gate is not open.
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Permit } from '../../store/ledger.ts'
+import { type Permit } from '../../store/permits.ts'
 import { beginAttempt, openStore, type OpenStore } from './open-store.ts'
 
 let opened: OpenStore
