@@ -1,8 +1,16 @@
-// Which deliveries' plans may go: said here before anything goes, so that no retry begins that would need one.
+// Which deliveries' plans are needed and which may go: said here before any goes, so that no retry begins that needs one.
 import { sql } from 'kysely'
 import { type Db } from './database.ts'
 
+/** A committed plan, by the name that it has in the warehouse. */
+export interface NeededPlan {
+  deliveryId: string
+  attempt: string
+}
+
 export interface Retention {
+  /** Plans of deliveries that have not ended, whatever their state, and of those that such a delivery retries. */
+  needed(): Promise<NeededPlan[]>
   /**
    * Gives up the plans of deliveries that ended before the instant and that no open delivery retries.
    * Those given up stay so, also where plans are to be kept longer from then on.
@@ -17,6 +25,25 @@ const idsAtATime = 1_000
 
 export function createRetention(db: Db): Retention {
   return {
+    needed: () =>
+      db
+        .selectFrom('plan')
+        .innerJoin('delivery', 'delivery.id', 'plan.delivery_id')
+        .select(['plan.delivery_id as deliveryId', 'plan.attempt'])
+        .where((e) =>
+          e.or([
+            e('delivery.ended_at', 'is', null),
+            e.exists(
+              e
+                .selectFrom('delivery as retry')
+                .select('retry.id')
+                .whereRef('retry.retry_of', '=', 'delivery.id')
+                .where('retry.ended_at', 'is', null),
+            ),
+          ]),
+        )
+        .orderBy('plan.delivery_id')
+        .execute(),
     release: (endedBefore) =>
       db.transaction().execute(async (tx) => {
         // First the locks, then the look: whoever orders a retry holds the same lock until it can be seen.

@@ -268,6 +268,12 @@ export interface Warehouse {
   inspectList(listId: string): Promise<StoredList | undefined>
   /** Removes a list; nothing happens where there is none. Segments that read it are refused from then on. */
   dropList(listId: string): Promise<void>
+  /**
+   * Puts off the end of the plan and the parts of a delivery, where they end by themselves some time after they were last
+   * used. To be called from time to time, by any number of processes; something is changed once a day at most. Makes
+   * nothing: where they are gone, nothing happens, and who needs them is told.
+   */
+  keepDelivery(deliveryId: string, attempt: string, signal?: AbortSignal): Promise<void>
   /** Ids of the deliveries of which there are plans or parts, of whatever attempt; in no order, each once. */
   heldDeliveries(): Promise<string[]>
   /**

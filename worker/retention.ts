@@ -1,4 +1,4 @@
-// Removes from the warehouse, from time to time, what ended deliveries need no longer; logs only where a setting says so.
+// Keeps in the warehouse what open deliveries need, and removes what ended ones need no longer; logs only by a setting.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Logger } from 'pino'
 import { type Retention } from '../store/retention.ts'
@@ -14,7 +14,7 @@ export interface KeepDays {
 
 export interface RetentionDeps {
   retention: Retention
-  warehouse: Pick<Warehouse, 'heldDeliveries' | 'dropDelivery' | 'dropLogsBefore'>
+  warehouse: Pick<Warehouse, 'keepDelivery' | 'heldDeliveries' | 'dropDelivery' | 'dropLogsBefore'>
   keepDays: KeepDays
   /** Milliseconds since the epoch. */
   now: () => number
@@ -25,6 +25,24 @@ const dayMs = 24 * 60 * 60 * 1000
 /** After the rush of a start, in which every worker has better things to do. */
 const firstAfterMs = 60_000
 const everyMs = 6 * 60 * 60 * 1000
+
+/**
+ * Puts off the end of every plan that an open delivery needs. One that is paused, or waits for its time, is used by
+ * nobody for weeks, and would be gone when it goes on.
+ */
+export async function keepWhatIsNeeded(
+  { retention, warehouse, log }: Pick<RetentionDeps, 'retention' | 'warehouse' | 'log'>,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const { deliveryId, attempt } of await retention.needed()) {
+    if (signal?.aborted) return
+    // One that can't be kept now must not cost the others theirs; there are days left for the next tries.
+    await warehouse.keepDelivery(deliveryId, attempt, signal).catch((error: unknown) => {
+      if (!signal?.aborted)
+        log.warn({ err: error, deliveryId }, 'the end of a plan could not be put off')
+    })
+  }
+}
 
 /**
  * Removes what is old now. Broken off at any point it is finished by the next run, of whatever worker.
@@ -43,6 +61,17 @@ export async function dropWhatIsOld(deps: RetentionDeps, signal?: AbortSignal): 
   await warehouse.dropLogsBefore(day)
 }
 
+/** One run of both. Never rejects: what fails is logged, costs the other nothing, and is tried again by the next run. */
+export async function tidyUp(deps: RetentionDeps, signal?: AbortSignal): Promise<void> {
+  await keepWhatIsNeeded(deps, signal).catch((error: unknown) => {
+    deps.log.warn({ err: error }, 'the plans that open deliveries need could not be looked up')
+  })
+  if (signal?.aborted) return
+  await dropWhatIsOld(deps, signal).catch((error: unknown) => {
+    deps.log.warn({ err: error }, 'what is old could not be removed from the warehouse')
+  })
+}
+
 /** Runs it every few hours; several workers at once do no harm. */
 export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
   const stopping = new AbortController()
@@ -52,9 +81,7 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
   async function keepRunning(): Promise<void> {
     await wait(firstAfterMs)
     while (!signal.aborted) {
-      await dropWhatIsOld(deps, signal).catch((error: unknown) => {
-        deps.log.warn({ err: error }, 'what is old could not be removed from the warehouse')
-      })
+      await tidyUp(deps, signal)
       await wait(everyMs)
     }
   }

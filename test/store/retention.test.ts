@@ -1,5 +1,6 @@
-// Giving up plans: only of what ended long ago, and never of what a retry needs.
+// Which plans are needed, and giving up others: only of what ended long ago, and never of what a retry needs.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type FrozenPlan } from '../../domain/plan.ts'
 import { openStore, type OpenStore } from './open-store.ts'
 
 let opened: OpenStore
@@ -26,6 +27,56 @@ const retry = (deliveryId: string, number: number) =>
     at: new Date(),
   })
 const isReleased = async (id: string) => (await opened.store.retention.released([id])).length > 0
+
+const plan: FrozenPlan = {
+  attempt: '1-2',
+  digest: 'd',
+  lanes: {
+    multicast: { requests: 1, recipients: 10, batchRecipients: [10] },
+    push: { requests: 0, recipients: 0, batchRecipients: [] },
+  },
+  audience: { segmentRows: 10, malformed: 0, duplicates: 0, excluded: 0, planned: 10 },
+}
+async function planned(): Promise<string> {
+  const { id } = await opened.delivery()
+  await opened.store.plans.commit(id, plan)
+  return id
+}
+
+test('a plan is needed until its delivery has ended, in whatever state that is', async () => {
+  const { deliveries, retention } = opened.store
+  const [sending, paused, interrupted, cancelled, over] = [
+    await planned(),
+    await planned(),
+    await planned(),
+    await planned(),
+    await planned(),
+  ]
+  const { id: unplanned } = await opened.delivery()
+  await deliveries.setPhase(sending, 'sending')
+  await deliveries.moveGate(paused, 'paused', { by: 'a test', why: 'to see' })
+  await deliveries.setInterrupted(interrupted, true)
+  await deliveries.moveGate(cancelled, 'cancelled', { by: 'a test', why: 'to see' })
+  await deliveries.end(over, 'done', { account: null })
+  const needed = await retention.needed()
+  for (const deliveryId of [sending, paused, interrupted, cancelled])
+    expect(needed).toContainEqual({ deliveryId, attempt: '1-2' })
+  const ids = needed.map(({ deliveryId }) => deliveryId)
+  for (const id of [over, unplanned]) expect(ids).not.toContain(id)
+})
+
+test('a plan is needed again while an open delivery retries its own', async () => {
+  const { deliveries, retention } = opened.store
+  const isNeeded = async () =>
+    (await retention.needed()).some(({ deliveryId }) => deliveryId === over)
+  const over = await planned()
+  await deliveries.end(over, 'done', { account: null })
+  const started = await retry(over, 1)
+  if (started?.kind !== 'started') throw new Error('No retry was started.')
+  expect(await isNeeded()).toBe(true)
+  await deliveries.end(started.delivery.id, 'done', { account: null })
+  expect(await isNeeded()).toBe(false)
+})
 
 test('a plan is given up when its delivery has ended before the instant, and stays so', async () => {
   const { retention } = opened.store

@@ -85,9 +85,9 @@ export function createPlans(tables: Tables) {
     },
 
     /** Moves the end of the plan's tables on. */
-    async keep(deliveryId: string, attempt: string): Promise<void> {
+    async keep(deliveryId: string, attempt: string, signal?: AbortSignal): Promise<void> {
       for (const kind of ['segment', ...lanes] as const)
-        await tables.keep(workingTable(kind, deliveryId, attempt))
+        await tables.keep(workingTable(kind, deliveryId, attempt), signal)
     },
 
     /** Forgets what was known of a delivery's plans, for they are being removed. */

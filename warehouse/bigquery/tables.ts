@@ -31,21 +31,28 @@ const dayMs = 24 * 60 * 60 * 1000
 
 export type Tables = ReturnType<typeof createTables>
 
-/** @param keepDays how long what a delivery needs outlives its last use. */
-export function createTables(connection: Connection, keepDays: number) {
+/**
+ * @param keepDays how long what a delivery needs outlives the last time that it was kept.
+ * @param now milliseconds since 1970, by which a table's end is reckoned.
+ */
+export function createTables(
+  connection: Connection,
+  keepDays: number,
+  now: () => number = () => Date.now(),
+) {
   const keptMs = keepDays * dayMs
   const { call, tables: path, reference } = connection
   const keptUntil = new Map<string, number>()
   const ensured = new Set<string>()
 
-  async function find(table: string): Promise<TableFacts | undefined> {
-    const answer = (await orMissing(call({ method: 'GET', path: `${path}/${table}` }))) as
+  async function find(table: string, signal?: AbortSignal): Promise<TableFacts | undefined> {
+    const answer = (await orMissing(call({ method: 'GET', path: `${path}/${table}`, signal }))) as
       TableAnswer | undefined
     if (!answer) return undefined
     const expiresAt =
       answer.expirationTime === undefined ? undefined : Number(answer.expirationTime)
     // One that has expired is removed some time later; until then it is as good as gone.
-    if (expiresAt !== undefined && expiresAt <= Date.now()) return undefined
+    if (expiresAt !== undefined && expiresAt <= now()) return undefined
     const interval = answer.rangePartitioning?.range?.interval
     return {
       rows: Number(answer.numRows ?? 0),
@@ -64,7 +71,7 @@ export function createTables(connection: Connection, keepDays: number) {
       tableReference: reference(table),
       schema: { fields: shape.fields },
       labels: { app: 'lfm' },
-      ...(isKept && { expirationTime: String(Date.now() + keptMs) }),
+      ...(isKept && { expirationTime: String(now() + keptMs) }),
       ...(shape.day && { timePartitioning: { type: 'DAY', field: shape.day } }),
       ...(shape.clustering && { clustering: { fields: shape.clustering } }),
     }
@@ -89,22 +96,22 @@ export function createTables(connection: Connection, keepDays: number) {
     },
 
     /**
-     * Moves a table's end to as many days from now as it is kept, once a day over all processes: a delivery that goes on
+     * Moves a table's end to as many days from now as it is kept, once a day over all processes: a delivery that is open
      * keeps its tables, and one that has ended leaves them behind that long. Only once, for a patch counts as a change
      * of the table, and by its last change we know whether outcomes were added.
      */
-    async keep(table: string): Promise<void> {
-      const now = Date.now()
-      const isLate = (end: number) => end <= now + keptMs - dayMs
+    async keep(table: string, signal?: AbortSignal): Promise<void> {
+      const at = now()
+      const isLate = (end: number) => end <= at + keptMs - dayMs
       if (!isLate(keptUntil.get(table) ?? 0)) return
-      const found = await find(table)
+      const found = await find(table, signal)
       if (!found) return
       const { expiresAt } = found
       if (expiresAt === undefined || isLate(expiresAt)) {
-        const body = { expirationTime: String(now + keptMs) }
-        await orMissing(call({ method: 'PATCH', path: `${path}/${table}`, body }))
+        const body = { expirationTime: String(at + keptMs) }
+        await orMissing(call({ method: 'PATCH', path: `${path}/${table}`, body, signal }))
       }
-      keptUntil.set(table, Math.max(expiresAt ?? 0, now + keptMs - dayMs / 2))
+      keptUntil.set(table, Math.max(expiresAt ?? 0, at + keptMs - dayMs / 2))
     },
 
     /** Names of the tables that begin so. */

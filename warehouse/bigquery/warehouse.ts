@@ -11,6 +11,7 @@ import { dropList, inspectList, writeList } from './lists.ts'
 import { createLoads } from './loads.ts'
 import { materialiseLog, recipients } from './log.ts'
 import { malformedIds } from './malformed.ts'
+import { outcomesTable } from './names.ts'
 import { createOwnTables } from './own-tables.ts'
 import { dropOtherParts, writePart, writeUnsent } from './parts.ts'
 import { createPlans } from './plan.ts'
@@ -23,8 +24,10 @@ import { createTables } from './tables.ts'
 export interface BigQueryWarehouseOptions extends ConnectionOptions {
   /** Most bytes that one query may be billed for; a segment over it is refused. */
   maximumBytesBilled: number
-  /** Days after the last use of a delivery's tables that they expire. Default 30. */
+  /** Days after a delivery's tables were last kept that they expire, 2 or more. Default 30. */
   keepDays?: number
+  /** Milliseconds since 1970, by which the ends of tables are reckoned. Default the machine's clock. */
+  now?: () => number
   /** Default `list`. */
   readBy?: ReadBy
   /** Told of what each job of a delivery took, again where it is found again; must not reject. */
@@ -33,10 +36,10 @@ export interface BigQueryWarehouseOptions extends ConnectionOptions {
 
 /** Opens the warehouse; nothing is called before the first use. Any number of processes may have it open. */
 export function createBigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse {
-  const { maximumBytesBilled, readBy = 'list', keepDays = 30, onUsage } = options
+  const { maximumBytesBilled, readBy = 'list', keepDays = 30, now, onUsage } = options
   const connection = connect(options)
   const jobs = createJobs({ connection, maximumBytesBilled, onUsage })
-  const tables = createTables(connection, keepDays)
+  const tables = createTables(connection, keepDays, now)
   const plans = createPlans(tables)
   const loads = createLoads({ connection, jobs, tables })
   const reader = createReader({ connection, jobs, plans, readBy })
@@ -86,6 +89,10 @@ export function createBigQueryWarehouse(options: BigQueryWarehouseOptions): Ware
     writeList: (listId, columns, rows) => writeList(deps, listId, columns, rows),
     inspectList: (listId) => inspectList(deps, listId),
     dropList: (listId) => dropList(deps, listId),
+    async keepDelivery(deliveryId, attempt, signal) {
+      await plans.keep(deliveryId, attempt, signal)
+      await tables.keep(outcomesTable(deliveryId), signal)
+    },
     heldDeliveries: () => heldDeliveries(tables),
     dropDelivery: (deliveryId) => {
       plans.forget(deliveryId)

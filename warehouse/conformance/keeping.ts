@@ -31,6 +31,23 @@ export function describeKeeping(use: Facts): void {
       (await use.rowsOf(`SELECT user_id FROM delivery_log WHERE delivery_id = '${deliveryId}'`, []))
         .size
 
+    test('of a delivery that is kept is what there was, however often it is kept', async () => {
+      const { deliveryId } = await delivered('2026-11-22T10:00:00.000Z')
+      await Promise.all([1, 2].map(() => use.warehouse.keepDelivery(deliveryId, 'a1')))
+      await use.warehouse.keepDelivery(deliveryId, 'a1')
+      const found = await use.warehouse.reconcile(deliveryId, 'a1')
+      expect(found).toMatchObject({ isExact: true, account: { planned: 2, accepted: 2 } })
+    })
+
+    test('keeping makes nothing of what is not there', async () => {
+      const { deliveryId } = await delivered('2026-11-22T10:00:00.000Z')
+      await use.warehouse.dropDelivery(deliveryId)
+      for (const id of [deliveryId, 'never-there']) {
+        await use.warehouse.keepDelivery(id, 'a1')
+        expect(await use.warehouse.heldDeliveries()).not.toContain(id)
+      }
+    })
+
     test('of a dropped delivery is its log alone', async () => {
       const { deliveryId, facts } = await delivered('2026-11-22T10:00:00.000Z')
       const other = await delivered('2026-11-22T10:00:00.000Z')

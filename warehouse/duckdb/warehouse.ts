@@ -81,6 +81,8 @@ export function createDuckDbWarehouse(options: DuckDbWarehouseOptions): Warehous
     writeList: (listId, columns, chunks) => writeList(deps, listId, columns, chunks),
     inspectList: (listId) => inspectList(deps, listId),
     dropList: (listId) => dropList(deps, listId),
+    // Files don't end by themselves.
+    keepDelivery: () => Promise.resolve(),
     heldDeliveries: () => heldDeliveries(layout),
     dropDelivery: (deliveryId) => dropDelivery(layout, deliveryId),
     dropLogsBefore: (day) => dropLogsBefore(deps, day),
