@@ -95,6 +95,18 @@ const kinds = {
     explanation:
       'A retry is for recipients of an ended delivery that no other retry has. It needs at least one of them; with unknown, it needs mayReachTwice to be their number, and their retry keys to be past their life at LINE.',
   },
+  'segment-in-use': {
+    status: 409,
+    title: "The segment's list is needed still",
+    explanation:
+      'A segment that was uploaded as a list is deleted together with the list. That waits while other segments read it, and while a delivery that has not ended has yet to freeze its audience from it; a frozen audience needs it no longer. The detail names them.',
+  },
+  'segment-deleted': {
+    status: 409,
+    title: 'The segment was deleted',
+    explanation:
+      'A deleted segment can be shown and nothing else: it is not changed any more, and campaigns of it start no delivery. Register another segment, and a campaign for it.',
+  },
   'segment-refused': {
     status: 422,
     title: "The segment can't be used",

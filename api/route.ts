@@ -5,7 +5,7 @@ import { type ApiDeps } from './deps.ts'
 import { Problem, type ProblemKind } from './problem.ts'
 import { parseBody, parseQuery } from './validate.ts'
 
-export type Method = 'get' | 'post' | 'put' | 'patch'
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
 /** What a handler gets besides its dependencies. */
 export interface Input<P, Q, B> {

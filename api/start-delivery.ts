@@ -15,6 +15,11 @@ async function requireUsableSegment(deps: ApiDeps, campaign: Campaign): Promise<
   if (!segment || !content) {
     throw new Error(`Campaign ${campaign.id} refers to a segment or content that is gone.`)
   }
+  if (segment.deletedAt)
+    throw new Problem(
+      'segment-deleted',
+      `The segment "${segment.name}" of this campaign was deleted: register another segment, and a campaign for it.`,
+    )
   const { hasRows } = await inspectSegment(deps, segment.sql, content.variables)
   if (!hasRows) {
     throw new SegmentRefused(
@@ -48,7 +53,7 @@ export async function startWorkflow(
 
 /**
  * Makes the delivery of this occurrence, or finds it, and starts its workflow.
- * @throws Problem not-found, segment-refused
+ * @throws Problem not-found, segment-refused, segment-deleted
  */
 export async function startDelivery(
   deps: ApiDeps,
@@ -65,7 +70,11 @@ export async function startDelivery(
   const started = found
     ? { delivery: found, isNew: false }
     : await store.deliveries.start({ campaignId, occurrence, by, at: deps.now() })
-  if (!started) throw new Problem('not-found', `There is no campaign ${campaignId}.`)
+  if (!started) {
+    // Campaigns stay, so what is gone since the look is the segment.
+    await requireUsableSegment(deps, campaign)
+    throw new Error(`No delivery of campaign ${campaignId} was made, and nothing says why.`)
+  }
 
   return { delivery: await startWorkflow(deps, started.delivery, campaign), isNew: started.isNew }
 }

@@ -29,7 +29,7 @@ export async function uploadSegment(
   const { read, accepted, rejected, rejectedLines } = list.counts
   const { dialect } = deps.warehouse
   try {
-    const made = await deps.store.segments.create({ name, sql: stored.sql, dialect })
+    const made = await deps.store.segments.create({ name, sql: stored.sql, dialect, listId })
     return {
       segment: segmentView(made),
       table: stored.table,

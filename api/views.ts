@@ -59,6 +59,7 @@ export function segmentView(stored: Segment): z.input<typeof segment> {
     ...stored,
     createdAt: stored.createdAt.toISOString(),
     updatedAt: stored.updatedAt.toISOString(),
+    deletedAt: stored.deletedAt?.toISOString() ?? null,
   }
 }
 

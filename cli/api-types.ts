@@ -82,7 +82,7 @@ type DeliveryHistory = { items: ({ id: number; at: string; kind: string; by: str
 type MalformedIds = { items: (string)[] }
 
 // prettier-ignore
-type Segment = { id: string; name: string; dialect: "duckdb" | "bigquery"; sql: string; createdAt: string; updatedAt: string }
+type Segment = { id: string; name: string; dialect: "duckdb" | "bigquery"; sql: string; createdAt: string; updatedAt: string; deletedAt: string | null }
 
 // prettier-ignore
 type SegmentList = { items: (Segment)[] }
@@ -114,6 +114,7 @@ export interface Operations {
   uploadSegment: { input: { query: { name: string }; body: ReadableStream<Uint8Array> }; answer: SegmentUpload }
   getSegment: { input: { params: { id: string } }; answer: Segment }
   updateSegment: { input: { params: { id: string }; body: SegmentInput }; answer: Segment }
+  deleteSegment: { input: { params: { id: string } }; answer: Segment }
   createCampaign: { input: { body: CampaignInput }; answer: Campaign }
   listCampaigns: { input: object; answer: CampaignList }
   getCampaign: { input: { params: { id: string } }; answer: Campaign }
@@ -150,6 +151,7 @@ export const operations = {
   uploadSegment: { method: 'POST', path: '/segments/upload' },
   getSegment: { method: 'GET', path: '/segments/{id}' },
   updateSegment: { method: 'PUT', path: '/segments/{id}' },
+  deleteSegment: { method: 'DELETE', path: '/segments/{id}' },
   createCampaign: { method: 'POST', path: '/campaigns' },
   listCampaigns: { method: 'GET', path: '/campaigns' },
   getCampaign: { method: 'GET', path: '/campaigns/{id}' },

@@ -13,6 +13,7 @@ const asText = (segment: Segment) =>
     ['name', segment.name],
     ['dialect', segment.dialect],
     ['changed', segment.updatedAt],
+    ...(segment.deletedAt === null ? [] : [['deleted', segment.deletedAt] as const]),
   ])}\n${segment.sql.split('\n').map(plain).join('\n')}`
 
 function uploadText(uploaded: Answer<'uploadSegment'>): string {
@@ -105,6 +106,24 @@ export function addSegmentCommands(program: Command): void {
       const { client, print } = openSession(command)
       const body = { name: o.name, sql: await readText(o.sql) }
       print(await client.call('updateSegment', { params: { id }, body }), asText)
+    })
+
+  segment
+    .command('delete <id>')
+    .description('delete a segment, and with it the list that was uploaded as it')
+    .addHelpText(
+      'after',
+      `
+A list's rows are removed from the warehouse and can't be brought back. That is refused while
+another segment reads the list, or a delivery has yet to freeze its audience from it; deliveries
+that have frozen theirs go on. Campaigns of a deleted segment start no delivery any more.
+
+Example:
+  npm run -s lfm -- segment delete 019aa0c2-5b5e-7a63-8f6d-3f0f8f4a1c55`,
+    )
+    .action(async (id: string, _: object, command: Command) => {
+      const { client, print } = openSession(command)
+      print(await client.call('deleteSegment', { params: { id } }), asText)
     })
 
   segment

@@ -19,7 +19,7 @@ export interface DeliveryEvent {
 export interface Deliveries {
   /**
    * Makes the delivery of this occurrence, or finds it: two clicks meet here.
-   * @returns undefined where there is no such campaign.
+   * @returns undefined where there is no such campaign, or its segment is deleted.
    */
   start(input: {
     campaignId: string
@@ -112,6 +112,9 @@ export function createDeliveries(db: Db): Deliveries {
               .innerJoin('content', 'content.id', 'campaign.content_id')
               .innerJoin('segment', 'segment.id', 'campaign.segment_id')
               .where('campaign.id', '=', campaignId)
+              .where('segment.deleted_at', 'is', null)
+              // Whoever deletes the segment waits for this start and then sees it, or is waited for and seen.
+              .forShare('segment')
               .select([
                 sql<string>`${uuidV7()}::uuid`.as('id'),
                 'campaign.id as campaign_id',

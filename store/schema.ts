@@ -43,6 +43,8 @@ export interface Database {
     name: string
     dialect: 'duckdb' | 'bigquery'
     sql: string
+    list_id: string | null
+    deleted_at: Timestamp | null
     created_at: MadeTimestamp
     updated_at: MadeTimestamp
   }

@@ -31,7 +31,7 @@ export const campaignRoutes = [
         errors.push({ pointer: `/${what}Id`, detail: `There is no ${what} ${id}.` })
       if (!channel) missing('channel', body.channelId)
       if (!content) missing('content', body.contentId)
-      if (!segment) missing('segment', body.segmentId)
+      if (!segment || segment.deletedAt) missing('segment', body.segmentId)
       if (errors.length > 0) {
         throw new Problem('unknown-reference', errors.map(({ detail }) => detail).join(' '), {
           errors,
@@ -78,7 +78,7 @@ export const campaignRoutes = [
     params: idParams,
     body: startInput,
     answers: { 200: delivery, 201: delivery },
-    problems: ['not-found', 'segment-refused', 'warehouse-away'],
+    problems: ['not-found', 'segment-deleted', 'segment-refused', 'warehouse-away'],
     handle: async (deps, { params, body, caller }) => {
       const { occurrence } = body
       const started = await startDelivery(deps, {

@@ -1,4 +1,5 @@
 // Routes of segments.
+import { deleteSegment } from '../delete-segment.ts'
 import { Problem } from '../problem.ts'
 import { reply, route, uploadRoute } from '../route.ts'
 import {
@@ -17,6 +18,8 @@ import { segmentView } from '../views.ts'
 
 const tag = 'segments'
 const notFound = (id: string) => new Problem('not-found', `There is no segment ${id}.`)
+const deleted = (id: string) =>
+  new Problem('segment-deleted', `The segment ${id} was deleted and can't be changed any more.`)
 
 export const segmentRoutes = [
   route({
@@ -98,13 +101,26 @@ export const segmentRoutes = [
     params: idParams,
     body: segmentInput,
     answers: { 200: segment },
-    problems: ['not-found', 'segment-refused', 'warehouse-away'],
+    problems: ['not-found', 'segment-deleted', 'segment-refused', 'warehouse-away'],
     handle: async (deps, { params, body }) => {
       await inspectSegment(deps, body.sql, [])
       const { dialect } = deps.warehouse
       const changed = await deps.store.segments.update(params.id, { ...body, dialect })
-      if (!changed) throw notFound(params.id)
-      return reply(200, segmentView(changed))
+      if (changed) return reply(200, segmentView(changed))
+      throw (await deps.store.segments.find(params.id)) ? deleted(params.id) : notFound(params.id)
     },
+  }),
+  route({
+    method: 'delete',
+    path: '/segments/{id}',
+    operationId: 'deleteSegment',
+    summary:
+      'Deletes a segment, and with it the list that was uploaded as it; asked for again, it answers the same.',
+    tag,
+    params: idParams,
+    answers: { 200: segment },
+    problems: ['not-found', 'segment-in-use', 'warehouse-away'],
+    handle: async (deps, { params }) =>
+      reply(200, segmentView(await deleteSegment(deps, params.id))),
   }),
 ]

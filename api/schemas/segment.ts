@@ -21,6 +21,9 @@ export const segment = answerType(
     sql: z.string(),
     createdAt: instant,
     updatedAt: instant,
+    deletedAt: instant
+      .nullable()
+      .describe('When it was deleted: no delivery of it starts any more.'),
   }),
 )
 

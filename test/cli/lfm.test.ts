@@ -290,6 +290,29 @@ test('a list is uploaded from a file or from standard input, and what it lacks i
   expect(missing.stderr).toMatch(/ENOENT/)
 })
 
+test('a segment is deleted with its list, and who needs the list is named', async () => {
+  const made = await lfm(
+    ['--json', 'segment', 'upload', '-', '--name', 'VIPs'],
+    `U${'a'.repeat(32)}\n`,
+  )
+  const { segment, table } = JSON.parse(made.stdout) as { segment: { id: string }; table: string }
+  const other = await lfm(
+    ['--json', 'segment', 'create', '--name', 'Some', '--sql', '-'],
+    `select user_id from ${table}`,
+  )
+  const refused = await lfm(['segment', 'delete', segment.id])
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toContain(`"Some" (${other.json().id}); change or delete them first`)
+  for (const id of [other.json().id, segment.id, segment.id]) {
+    const gone = await lfm(['segment', 'delete', id])
+    expect(gone).toMatchObject({ code: 0, stderr: '' })
+    expect(gone.stdout).toMatch(/\ndeleted +20/)
+  }
+  const help = await lfm(['segment', 'delete', '--help'])
+  expect(help).toMatchObject({ code: 0 })
+  expect(help.stdout).toMatch(/can't be brought back.*\n.*Example/s)
+})
+
 test('--help tells of every command, exit code 0', async () => {
   const help = await lfm(['--help'])
   expect(help.code).toBe(0)

@@ -85,3 +85,28 @@ test('a migration that fails leaves nothing of itself, and is applied when its o
   await query(databaseUrl, 'drop table campaign')
   expect(await migrate(databaseUrl)).toEqual(all)
 })
+
+test('a list that was uploaded before lists could be deleted is its segment’s', async () => {
+  const databaseUrl = await emptyDatabase()
+  await migrate(databaseUrl)
+  // As it was before.
+  await query(databaseUrl, `alter table segment drop column list_id, drop column deleted_at`)
+  await query(databaseUrl, `delete from schema_migration where name = '0013_segment_deleted.sql'`)
+  const list = '0a1b2c3d_0000_4000_8000_00000000000f'
+  const other = list.replace('0a', '0b')
+  for (const [no, sql] of [
+    [1, `SELECT "user_id", "name" FROM list_${list}`],
+    [2, `SELECT "user_id", "name" FROM list_${list}`],
+    [3, `SELECT user_id FROM list_${other} WHERE user_id <> ''`],
+    [4, `SELECT \`user_id\` FROM list_${other}`],
+    [5, `SELECT user_id FROM list_of_friends`],
+  ] as const)
+    await query(
+      databaseUrl,
+      `insert into segment (id, name, dialect, sql) values ($1, 'x', 'duckdb', $2)`,
+      [`00000000-0000-7000-8000-00000000000${no}`, sql],
+    )
+  expect(await migrate(databaseUrl)).toEqual(['0013_segment_deleted.sql'])
+  const found = await query(databaseUrl, `select list_id from segment order by id`)
+  expect(found.map((row) => row['list_id'])).toEqual([list, null, null, other, null])
+})

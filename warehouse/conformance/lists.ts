@@ -82,6 +82,18 @@ export function describeLists(use: Facts): void {
       expect((await write('broken', [], [row(2, 1)])).rows).toBe(1)
     })
 
+    test('that is dropped takes nothing from a plan that was frozen of it', async () => {
+      const { sql } = await write('outlived', ['v'], [row(2, 1, 'a'), row(3, 2, 'b')])
+      const deliveryId = 'of-an-outlived-list'
+      const request = { deliveryId, attempt: 'a1', sql, variables: ['v'], deliveryAt }
+      const plan = await use.warehouse.freeze(request)
+      await use.warehouse.dropList('outlived')
+      const read = await use.readAll(deliveryId, plan)
+      expect(read.push.map(({ variables }) => variables).sort()).toEqual(['{"v":"a"}', '{"v":"b"}'])
+      const found = await use.warehouse.reconcile(deliveryId, 'a1')
+      expect(found).toMatchObject({ account: { planned: 2 }, withoutOutcome: 2 })
+    })
+
     test('that is dropped is gone, and a segment of it is refused', async () => {
       const { sql } = await write('dropped', [], [row(2, 1)])
       await use.warehouse.dropList('dropped')
