@@ -1,4 +1,5 @@
 // `deliver`: how fast one delivery is, from the start request to the account, and what its worker needs.
+import { join } from 'node:path'
 import { conditions, round } from './conditions.ts'
 import {
   createCampaign,
@@ -11,6 +12,7 @@ import {
 } from './deliveries.ts'
 import { type Laptop, openLaptop } from './laptop.ts'
 import { cpuSeconds, watchMemory } from './process-watch.ts'
+import { profiling, type ProfileSummary, readProfiles } from './profile.ts'
 
 export const plainOrder: Order = {
   name: 'Plain',
@@ -34,6 +36,8 @@ export interface DeliverOptions {
   personalised: boolean
   /** What LINE's buckets hold, in seconds of their rate; default 1. */
   burstSeconds?: number
+  /** Says what the worker spent the delivery's time on; profiling itself costs a few percent. Default false. */
+  isProfiled?: boolean
 }
 
 export function pidOf(laptop: Laptop, name: string): number {
@@ -48,8 +52,17 @@ function cpuOfParts(laptop: Laptop): Record<string, number | null> {
   )
 }
 
+/** Puts a worker that profiles itself in the place of the first one. */
+async function profiledWorker({ embedded }: Laptop, folder: string): Promise<string> {
+  const name = await embedded.startWorker({ NODE_OPTIONS: profiling(folder) })
+  await embedded.kill('worker', 'SIGTERM')
+  return name
+}
+
+const hrMicros = () => Number(process.hrtime.bigint() / 1_000n)
+
 export async function deliver(options: DeliverOptions): Promise<Record<string, unknown>> {
-  const { personalised, recipients } = options
+  const { personalised, recipients, isProfiled = false } = options
   const laptop = await openLaptop({ ...options, latencyMs, restartPolicy: 'never' })
   const { client, line, embedded } = laptop
   const { burstSeconds = 1 } = options
@@ -58,7 +71,11 @@ export async function deliver(options: DeliverOptions): Promise<Record<string, u
     const channel = await createChannel(client, 'Bench')
     const order = personalised ? personalisedOrder : plainOrder
     const campaign = await createCampaign(client, channel.id, order)
-    const memory = watchMemory(pidOf(laptop, 'worker'))
+    const profiles = join(options.dataDir, 'profiles')
+    const worker = isProfiled ? await profiledWorker(laptop, profiles) : 'worker'
+    const workerPid = pidOf(laptop, worker)
+    const memory = watchMemory(workerPid)
+    const fromMicros = hrMicros()
     const cpuBefore = cpuOfParts(laptop)
     const startedAt = Date.now()
     const { id } = await startCampaign(client, campaign.id)
@@ -66,9 +83,15 @@ export async function deliver(options: DeliverOptions): Promise<Record<string, u
     const seconds = (Date.parse(delivery.endedAt ?? '') - startedAt) / 1000
     const cpuAfter = cpuOfParts(laptop)
     memory.stop()
+    const within = { fromMicros, toMicros: hrMicros() }
     const verdict = await judge(client, line, delivery)
     const sends = (await line?.stats())?.[personalised ? 'push' : 'multicast']
     const sendingSeconds = sends ? (sends.lastAnswerAt - sends.firstCallAt) / 1000 : null
+    let profile: ProfileSummary | undefined
+    if (isProfiled) {
+      await embedded.kill(worker, 'SIGTERM')
+      profile = readProfiles(profiles, workerPid, within)
+    }
     return {
       bench: 'deliver',
       ...verdict,
@@ -90,6 +113,7 @@ export async function deliver(options: DeliverOptions): Promise<Record<string, u
           after === null ? null : round(after - (cpuBefore[name] ?? 0)),
         ]),
       ),
+      ...(profile && { workerProfile: profile }),
       conditions: conditions({
         recipients,
         personalised,

@@ -18,6 +18,7 @@ const help = `npm run bench -- <name> [--recipients N] [--seed N]
 
   deliver [--personalised]  one delivery at LINE's limits: rate, times, memory, CPU (1000000; personalised 60000)
           [--burst-seconds S]  with buckets that hold so many seconds of LINE's rate (1)
+          [--profile]          and what the worker spent its time on
   smooth-start              calls answered 429 in the first ten seconds, by 1, 2 and 4 workers, buckets of 0.1 s
   memory                    the worker's peak memory at 1,000,000 and 5,000,000 recipients
   large                     as memory, with times, disk and histories, against 1,000,000 (10000000)
@@ -40,6 +41,7 @@ const { values, positionals } = readCommandLine(
       seed: { type: 'string', default: '1' },
       tries: { type: 'string', default: '20' },
       personalised: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
       half: { type: 'boolean', default: false },
       'burst-seconds': { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
@@ -73,6 +75,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
       ...common,
       recipients: recipients(personalised ? 60_000 : 1_000_000),
       burstSeconds: Number(values['burst-seconds']),
+      isProfiled: values.profile,
     }),
   'smooth-start': () => smoothStart(common),
   memory: () => memory({ ...common, recipients: 0 }),
