@@ -1,6 +1,7 @@
 // How stored things look on the wire.
 import { type z } from 'zod'
 import { isSilent } from '../domain/findings.ts'
+import { type Account } from '../domain/outcome.ts'
 import { standingOf, type StandingFacts } from '../domain/standing.ts'
 import { type OpenAlert } from '../store/alerts.ts'
 import { type Lane } from '../domain/lane.ts'
@@ -20,6 +21,7 @@ import { type delivery, type deliverySummary, type historyList } from './schemas
 import { type segment } from './schemas/segment.ts'
 
 export type DeliveryView = z.input<typeof delivery>
+type DeliverySummaryView = z.input<typeof deliverySummary>
 
 /** Without the secret, which no answer ever has. */
 export function channelView(stored: Channel): z.input<typeof channel> {
@@ -71,8 +73,8 @@ export function campaignView(stored: Campaign): z.input<typeof campaign> {
   }
 }
 
-/** A delivery without what has to be read from plan and ledger. */
-export function deliverySummaryView(stored: Delivery): z.input<typeof deliverySummary> {
+/** @param progress sums of the ledger, where there is no account yet. */
+function summaryView(stored: Delivery, progress: Account): DeliverySummaryView {
   const { gate, gateAt } = stored
   return {
     id: stored.id,
@@ -103,6 +105,7 @@ export function deliverySummaryView(stored: Delivery): z.input<typeof deliverySu
     createdAt: stored.createdAt.toISOString(),
     endedAt: stored.endedAt?.toISOString() ?? null,
     account: stored.account,
+    progress: stored.account ?? progress,
   }
 }
 
@@ -121,6 +124,14 @@ function alertView({ kind, detail, since, raisedAt }: OpenAlert): DeliveryView['
   }
 }
 
+/** A delivery as it stands in a list, with its progress: the account where it has one, else sums of the ledger. */
+export async function deliverySummaryView(
+  store: Store,
+  stored: Delivery,
+): Promise<DeliverySummaryView> {
+  return summaryView(stored, stored.account ?? (await store.standings.read(stored)).progress)
+}
+
 /** A delivery with its plan and its progress: the account where it has one, else sums of the ledger. */
 export async function deliveryView(
   { store, seenFailures }: { store: Store; seenFailures: SeenFailures },
@@ -133,11 +144,10 @@ export async function deliveryView(
     store.warehouseUsages.of(stored.id),
   ])
   return {
-    ...deliverySummaryView(stored),
+    ...summaryView(stored, progress),
     plan: plan
       ? { audience: plan.audience, requests: plan.requests, recipients: plan.recipients }
       : null,
-    progress: stored.account ?? progress,
     splitCalls,
     warehouseUsage: usage ?? null,
     doing: standingView(facts, isSilent(facts) ? await seenFailures.of(stored.id) : []),

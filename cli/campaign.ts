@@ -2,6 +2,7 @@
 import { type Command } from 'commander'
 import { type Answer } from './client.ts'
 import { deliveryText } from './delivery-text.ts'
+import { operatorName } from './input.ts'
 import { number, positiveInteger } from './options.ts'
 import { openSession } from './session.ts'
 import { fields, table } from './text.ts'
@@ -112,11 +113,15 @@ export function addCampaignCommands(program: Command): void {
     .command('start <id>')
     .description('start the delivery of a campaign; typed twice, it is the same delivery')
     .option('--again <n>', 'another delivery of the same campaign, by its number', positiveInteger)
-    .action(async (id: string, o: { again?: number }, command: Command) => {
+    .option('--by <name>', 'who starts it (default: the user of this machine)')
+    .action(async (id: string, o: { again?: number; by?: string }, command: Command) => {
       const { client, print } = openSession(command)
       const started = await client.call('startCampaign', {
         params: { id },
-        body: { occurrence: o.again === undefined ? 'once' : { again: o.again } },
+        body: {
+          occurrence: o.again === undefined ? 'once' : { again: o.again },
+          by: o.by ?? operatorName(),
+        },
       })
       print(started, (delivery) => `${deliveryText(delivery)}\n${nextText(delivery)}`)
     })

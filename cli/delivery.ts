@@ -62,8 +62,8 @@ export function addDeliveryCommands(program: Command): void {
             one.occurrence,
             one.state,
             one.createdAt,
-            one.account?.planned ?? null,
-            one.account?.accepted ?? null,
+            one.progress.planned,
+            one.progress.accepted,
           ]),
         ),
       )

@@ -84,7 +84,7 @@ export const campaignRoutes = [
       const started = await startDelivery(deps, {
         campaignId: params.id,
         occurrence: occurrence === 'once' ? 'once' : `again/${occurrence.again}`,
-        by: caller,
+        by: body.by ?? caller,
       })
       const view = await deliveryView(deps, started.delivery)
       return reply(started.isNew ? 201 : 200, view)

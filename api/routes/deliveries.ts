@@ -62,8 +62,12 @@ export const deliveryRoutes = [
     query: deliveryQuery,
     answers: { 200: deliveryList },
     problems: [],
-    handle: async ({ store }, { query }) =>
-      reply(200, { items: (await store.deliveries.list(query)).map(deliverySummaryView) }),
+    handle: async ({ store }, { query }) => {
+      const found = await store.deliveries.list(query)
+      return reply(200, {
+        items: await Promise.all(found.map((one) => deliverySummaryView(store, one))),
+      })
+    },
   }),
   route({
     method: 'get',

@@ -91,5 +91,11 @@ export const startInput = bodyType(
       .describe(
         'Which run this is. The same run asked for twice is one delivery; {"again": n} is another.',
       ),
+    by: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Who starts it; the name of the token where it is left out.'),
   }),
 )

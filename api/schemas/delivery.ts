@@ -75,6 +75,7 @@ const facts = {
   createdAt: instant,
   endedAt: instant.nullable(),
   account: account.nullable().describe('The account at the end; null until then.'),
+  progress: account.describe('Outcomes so far, from the ledger; planned is 0 before the freeze.'),
 }
 
 export const deliverySummary = answerType('DeliverySummary', z.strictObject(facts))
@@ -99,7 +100,6 @@ export const delivery = answerType(
       })
       .nullable()
       .describe('The frozen request plan; null until the audience is frozen.'),
-    progress: account.describe('Outcomes so far, from the ledger; planned is 0 before the freeze.'),
     splitCalls: count.describe(
       'Calls spent on requests that LINE refused for some recipient, to find whom; each part is one.',
     ),

@@ -55,6 +55,14 @@ describe('a start', () => {
     expect(history.body.items).toMatchObject([{ kind: 'started', by: 'tests' }])
   })
 
+  test('names who starts it, where somebody is named besides the token', async () => {
+    const campaign = await makeCampaign(api)
+    const path = `/campaigns/${campaign.id}/deliveries`
+    const started = await api.call('POST', path, { by: 'Mia' })
+    expect(started.body).toMatchObject({ startedBy: 'Mia' })
+    expect((await api.call('POST', path, { by: '' })).status).toBe(422)
+  })
+
   test('asked for many times at once, and again later, is one delivery', async () => {
     const campaign = await makeCampaign(api)
     const start = () => api.call('POST', `/campaigns/${campaign.id}/deliveries`, {})
@@ -62,7 +70,7 @@ describe('a start', () => {
     expect(new Set(all.map(({ body }) => body.id)).size).toBe(1)
     expect(all.filter(({ status }) => status === 201)).toHaveLength(1)
     const listed = await api.call('GET', `/deliveries?campaignId=${campaign.id}`)
-    expect(listed.body.items).toHaveLength(1)
+    expect(listed.body.items).toMatchObject([{ account: null, progress: emptyAccount }])
   })
 
   test('asked for again on purpose is another delivery, once for each number', async () => {

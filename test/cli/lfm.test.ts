@@ -77,7 +77,8 @@ test('a campaign is made and started from nothing, with --json for a script', as
   const start = ['--json', 'campaign', 'start', campaign.json().id]
   const [first, second] = await Promise.all([lfm(start), lfm(start)])
   expect(first.json().id).toBe(second.json().id)
-  const again = await lfm([...start, '--again', '1'])
+  const again = await lfm([...start, '--again', '1', '--by', 'Mia'])
+  expect(again.json().startedBy).toBe('Mia')
   expect(again.json().occurrence).toBe('again/1')
   const listed = await lfm(['--json', 'delivery', 'list', '--campaign', campaign.json().id])
   expect(listed.json().items).toHaveLength(2)
