@@ -10,7 +10,8 @@ export default defineConfig({
     reporters: ['default', './test/closing-line.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // For what hangs, and not for what is slow: real processes take seconds, and several times that on a busy machine.
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
   },
 })

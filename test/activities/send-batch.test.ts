@@ -220,7 +220,7 @@ describe('sendBatch', () => {
     batch.ledger.merge = async (key, changes) => {
       if (!isFirst) return merge(key, changes)
       isFirst = false
-      await vi.waitFor(() => expect(batch.line.calls).toHaveLength(2), { timeout: 5_000 })
+      await vi.waitFor(() => expect(batch.line.calls).toHaveLength(2), { timeout: 20_000 })
       throw new Error('The store failed over.')
     }
     await expect(batch.run()).rejects.toThrow('failed over')

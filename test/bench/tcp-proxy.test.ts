@@ -56,6 +56,8 @@ async function over(socket: Socket): Promise<void> {
   })
 }
 
+const until = (isSo: () => boolean) => vi.waitUntil(isSo, { timeout: 20_000 })
+
 /** Long enough for bytes on this machine to arrive, were they carried. */
 const aWhileMs = 100
 
@@ -64,7 +66,7 @@ test('carries both ways, and a half-closed connection to its end', async () => {
   const heard: string[] = []
   proxy.onClientBytes((bytes) => heard.push(bytes.toString()))
   socket.write('one')
-  await vi.waitUntil(() => text() === 'heard one')
+  await until(() => text() === 'heard one')
   socket.end()
   await once(socket, 'end')
   expect(text()).toBe('heard onebye')
@@ -75,13 +77,13 @@ test('carries much, though the reader is slow', async () => {
   const { socket } = await dial()
   const much = 'x'.repeat(5_000_000)
   socket.write(much)
-  await vi.waitUntil(() => received.length === much.length, { timeout: 10_000 })
+  await until(() => received.length === much.length)
 })
 
 test('holds back while it is stalled, in both ways and for new connections, and loses nothing', async () => {
   const { socket, text } = await dial()
   socket.write('a')
-  await vi.waitUntil(() => text() === 'heard a')
+  await until(() => text() === 'heard a')
   proxy.set('stalled')
   socket.write('b')
   const later = await dial()
@@ -90,7 +92,7 @@ test('holds back while it is stalled, in both ways and for new connections, and 
   expect(received).toBe('a')
   expect(text()).toBe('heard a')
   proxy.set('open')
-  await vi.waitUntil(() => text() === 'heard aheard b' && later.text() === 'heard c')
+  await until(() => text() === 'heard aheard b' && later.text() === 'heard c')
 })
 
 test('closes standing connections and refuses new ones while it is refused', async () => {
@@ -102,13 +104,13 @@ test('closes standing connections and refuses new ones while it is refused', asy
   proxy.set('open')
   const again = await dial()
   again.socket.write('d')
-  await vi.waitUntil(() => again.text() === 'heard d')
+  await until(() => again.text() === 'heard d')
 })
 
 test('what stood in a stalled way is gone when it is refused in between', async () => {
   const { socket, text } = await dial()
   socket.write('a')
-  await vi.waitUntil(() => text() === 'heard a')
+  await until(() => text() === 'heard a')
   proxy.set('stalled')
   socket.write('b')
   await sleep(aWhileMs)

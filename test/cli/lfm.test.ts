@@ -1,11 +1,10 @@
 // lfm over a real API: what it prints, and what its exit codes say.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { emptyAccount } from '../../domain/outcome.ts'
+import { freePorts } from '../../embedded/ports.ts'
 import { lineChannelId, makeDelivery, startApi, type TestApi } from '../api/support.ts'
 import { lfm as run } from './support.ts'
 
@@ -239,12 +238,8 @@ describe('what goes wrong', () => {
   })
 
   test('an API that is not there is named, exit code 3', async () => {
-    // A port that was free a moment ago.
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    server.close()
-    await once(server, 'close')
+    const [port] = await freePorts(1)
+    const url = `http://127.0.0.1:${port}`
     const ran = await run(url, ['channel', 'list'])
     expect(ran.code).toBe(3)
     expect(ran.stderr).toContain(`The API at ${url} can't be reached (ECONNREFUSED)`)

@@ -7,6 +7,8 @@ import { retryKey } from '../../line/retry-key.ts'
 import { createSimulator, type Simulator } from '../../simulator/simulator.ts'
 
 const channel = { lineChannelId: '1234567890', channelSecret: 'the-secret' }
+/** To be passed; long enough for a token and an answer on a busy machine. */
+const deadlineMs = 2_000
 const aUserId = (n: number) => `U${n.toString(16).padStart(32, '0')}`
 
 let simulator: Simulator
@@ -18,8 +20,8 @@ beforeEach(async () => {
   simulator = createSimulator()
   const { port } = await simulator.listen(0, '127.0.0.1')
   baseUrl = `http://127.0.0.1:${port}`
-  uninstall = installLineDispatcher({ baseUrl, deadlineMs: 500 })
-  line = createLine({ baseUrl, deadlineMs: 500, clock: { now: () => Date.now() } })
+  uninstall = installLineDispatcher({ baseUrl, deadlineMs })
+  line = createLine({ baseUrl, deadlineMs, clock: { now: () => Date.now() } })
 })
 
 afterEach(async () => {
@@ -96,7 +98,12 @@ test.each(faults)('%s is %s, and the same call again is %s', async (fault, kind,
 
 test('a call that is slower than the deadline is in doubt, and the key settles it', async () => {
   const call = aCall()
-  await control('POST', 'faults', { on: 'multicast', when: { times: 1 }, do: 'slow', ms: 2000 })
+  await control('POST', 'faults', {
+    on: 'multicast',
+    when: { times: 1 },
+    do: 'slow',
+    ms: 3 * deadlineMs,
+  })
   expect((await line.send(call)).kind).toBe('in-doubt')
   expect((await line.send(call)).kind).toMatch(/^accepted/)
 })

@@ -14,6 +14,8 @@ import {
 } from './fake-line.ts'
 
 const open: { line: LinePort; fake: FakeLine }[] = []
+/** To be passed; long enough for a token and a connection on a busy machine, which are to be had within it. */
+const deadlineMs = 2_000
 
 afterEach(async () => {
   for (const { line, fake } of open.splice(0)) {
@@ -97,7 +99,7 @@ test.each<[string, Answer]>([
 })
 
 test('a silent server leaves the call in doubt at the deadline, and its socket is closed', async () => {
-  const { line, fake } = await aLine(() => undefined, { deadlineMs: 150 })
+  const { line, fake } = await aLine(() => undefined, { deadlineMs })
   const answer = await line.send(aCall())
   expect(answer).toMatchObject({ kind: 'in-doubt', lineRequestId: null })
   await fake.seen[0]?.closed
@@ -110,14 +112,14 @@ test('a server that drips is cut at the deadline too', async () => {
       const drip = setInterval(() => response.write(' '), 20)
       response.socket?.once('close', () => clearInterval(drip))
     },
-    { deadlineMs: 200 },
+    { deadlineMs },
   )
   expect((await line.send(aCall())).kind).toBe('in-doubt')
   await fake.seen[0]?.closed
 })
 
 test('a call that waits for a connection until its deadline was not sent, and never is', async () => {
-  const { line, fake } = await aLine(() => undefined, { deadlineMs: 300, connections: 1 })
+  const { line, fake } = await aLine(() => undefined, { deadlineMs, connections: 1 })
   const calls = [1, 2, 3].map((n) => line.send(aCall({ to: [aUserId(n)] })))
   const kinds = (await Promise.all(calls)).map(({ kind }) => kind)
   expect(kinds.sort()).toEqual(['in-doubt', 'not-connected', 'not-connected'])

@@ -56,9 +56,9 @@ test('without the dispatcher the caller still gets its answer at the deadline', 
 test('calls pass, and fetch to other origins is left alone', async () => {
   await using fake = await startFakeLine(json(200, { hello: 'line' }))
   await using other = await startFakeLine((response, request) => {
-    setTimeout(() => json(200, { hello: 'other' })(response, request), 400)
+    setTimeout(() => json(200, { hello: 'other' })(response, request), 2_500)
   })
-  installed.push(installLineDispatcher({ baseUrl: fake.baseUrl, deadlineMs: 200 }))
+  installed.push(installLineDispatcher({ baseUrl: fake.baseUrl, deadlineMs: 2_000 }))
   expect(await (await fetch(`${fake.baseUrl}/a?b=c`)).json()).toEqual({ hello: 'line' })
   expect(fake.seen[0]?.path).toBe('/a?b=c')
   expect(await (await fetch(`${other.baseUrl}/x`)).json()).toEqual({ hello: 'other' })

@@ -27,7 +27,7 @@ const backend = sql<{ pid: number }>`select pg_backend_pid() as pid`
 
 /** Resolves when the backend is gone. */
 async function end(pid: number | undefined): Promise<void> {
-  await query(postgres.databaseUrl, 'select pg_terminate_backend($1, 5000)', [pid])
+  await query(postgres.databaseUrl, 'select pg_terminate_backend($1, 20000)', [pid])
 }
 
 // An error that nobody listens to would end the process, and vitest would call it unhandled.
@@ -36,7 +36,7 @@ test('a connection that is lost in a transaction fails the transaction and not t
     const { rows } = await backend.execute(tx)
     await end(rows[0]?.pid)
     // Our end of the connection hears of it a moment later.
-    await vi.waitUntil(() => backend.execute(tx).then(() => false), { timeout: 5_000 })
+    await vi.waitUntil(() => backend.execute(tx).then(() => false), { timeout: 20_000 })
   })
   await expect(transaction).rejects.toThrow(/connection|terminat/i)
   expect((await backend.execute(db)).rows).toHaveLength(1)
@@ -45,7 +45,7 @@ test('a connection that is lost in a transaction fails the transaction and not t
 test('a connection that is lost while idle is told of, and replaced', async () => {
   const { rows } = await backend.execute(db)
   await end(rows[0]?.pid)
-  await vi.waitUntil(() => lost.length > 0, { timeout: 5_000 })
+  await vi.waitUntil(() => lost.length > 0, { timeout: 20_000 })
   expect((await backend.execute(db)).rows).not.toEqual(rows)
 })
 

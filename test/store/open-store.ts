@@ -70,7 +70,7 @@ export async function openStore(): Promise<OpenStore> {
           )
           return blocked.length === statements
         },
-        { timeout: 5_000, interval: 20 },
+        { timeout: 20_000, interval: 20 },
       )
     },
     async campaign(rate = { multicast: 200, push: 2_000 }) {

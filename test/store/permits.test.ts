@@ -11,7 +11,10 @@ beforeAll(async () => {
 })
 afterAll(() => opened[Symbol.asyncDispose]())
 
-const times = { deadlineMs: 3_000, longestWaitMs: 500, lifetimeMs: 1_000 }
+/** Longer than a test takes from a permit to what it says of the time that is left. */
+const times = { deadlineMs: 30_000, longestWaitMs: 500, lifetimeMs: 10_000 }
+/** Calls a second of a lane that has no second permit for the time of a test. */
+const slow = 0.01
 /** Share of a channel's rate that is spent; see store/channels.ts. */
 const paceShare = 0.98
 
@@ -100,7 +103,7 @@ test('a permit covers half a second of the rate as it is now, and one call at le
 })
 
 test('a rate that is raised again acts at once, whatever was spent at the old one', async () => {
-  const asker = await begin(0.1)
+  const asker = await begin(slow)
   await ask(asker)
   expect((await ask(asker)).answer).toBe('wait')
   await opened.store.channels.setRate(asker.channelId, { multicast: 200 })
@@ -109,7 +112,7 @@ test('a rate that is raised again acts at once, whatever was spent at the old on
 })
 
 test('a permit that could only start later than the longest wait is not taken', async () => {
-  const asker = await begin(1)
+  const asker = await begin(slow)
   expect(await ask(asker, 1)).toMatchObject({ answer: 'granted' })
   const before = await opened.query(
     `select spent_until::text from lane_clock where line_channel_id = $1 and lane = 'multicast'`,
@@ -127,15 +130,15 @@ test('a permit that could only start later than the longest wait is not taken', 
 })
 
 test('lanes, and channels, spend rates of their own', async () => {
-  const [one, other] = [await begin(1), await begin(1)]
+  const [one, other] = [await begin(slow), await begin(slow)]
   expect(await ask(one, 1)).toMatchObject({ answer: 'granted' })
   expect((await ask(one, 1)).answer).toBe('wait')
   expect(await ask(other, 1)).toMatchObject({ answer: 'granted', startInMs: 0 })
 })
 
 test('deliveries of one channel spend its rate together', async () => {
-  const { deliveryId, lineChannelId } = await begin(1)
-  const other = await begin(1)
+  const { deliveryId, lineChannelId } = await begin(slow)
+  const other = await begin(slow)
   expect(await ask({ deliveryId, lineChannelId }, 1)).toMatchObject({ answer: 'granted' })
   expect((await ask({ ...other, lineChannelId }, 1)).answer).toBe('wait')
 })

@@ -53,7 +53,7 @@ test('everybody on both lanes is reached once, and every job says whose it is', 
   const steps = new Set(jobs.map(({ configuration }) => configuration.labels?.step))
   expect([...steps]).toEqual(expect.arrayContaining(['segment', 'people', 'push', 'load', 'log']))
   expect(jobs.filter(({ errorResult }) => errorResult)).toEqual([])
-}, 90_000)
+})
 
 test('everybody on both lanes is reached once though the worker is killed with -9 in between', async () => {
   const delivery = await system.deliver({
@@ -65,7 +65,7 @@ test('everybody on both lanes is reached once though the worker is killed with -
   await killWorker()
   await restartWorker()
   await system.expectExact(delivery, onBothLanes)
-}, 120_000)
+})
 
 test('a worker killed in a freeze leaves no plan, and the delivery goes on with one', async () => {
   const killed: Started[] = []
@@ -85,7 +85,7 @@ test('a worker killed in a freeze leaves no plan, and the delivery goes on with 
     await restartWorker()
   }
   for (const delivery of killed) await expectOnePlan(delivery)
-}, 120_000)
+})
 
 test('a worker killed while it reads a page, or sends outcomes to BigQuery, loses nobody', async () => {
   await bigQuery.addFault({ on: 'tabledata.list', do: 'half-a-reply', when: { from: 2 } })
@@ -103,7 +103,7 @@ test('a worker killed while it reads a page, or sends outcomes to BigQuery, lose
   await restartWorker()
   for (const delivery of [reading, sending])
     await system.expectExact(delivery, { planned: 20_000, accepted: 20_000 })
-}, 120_000)
+})
 
 test('a storm of 503 in freeze, paging and upload only delays a delivery', async () => {
   const routes = ['jobs.insert', 'tabledata.list', 'jobs.upload']
@@ -112,7 +112,7 @@ test('a storm of 503 in freeze, paging and upload only delays a delivery', async
   const delivery = await system.deliver({ sql: many, text: 'Hello' })
   await system.expectExact(delivery, { planned: 20_000, accepted: 20_000 })
   expect(await bigQuery.fired()).toEqual(routes.map(() => 3))
-}, 90_000)
+})
 
 test('outcomes that went down with a BigQuery that was away for a while are made again', async () => {
   await bigQuery.addFault({ on: 'jobs.upload', do: 'job-stays', pendingPolls: 1_000_000 })
@@ -125,7 +125,7 @@ test('outcomes that went down with a BigQuery that was away for a while are made
   await system.embedded.restart('bigquery')
   expect(await bigQuery.jobs(delivery.id, 'load')).toEqual([])
   await system.expectExact(delivery, { planned: 20_000, accepted: 20_000 })
-}, 90_000)
+})
 
 test('a freeze that stalls and wakes up late moves nothing of the plan that is being sent', async () => {
   await system.embedded.kill('worker', 'SIGTERM')
@@ -153,7 +153,7 @@ test('a freeze that stalls and wakes up late moves nothing of the plan that is b
   signal('SIGCONT')
   await expectOnePlan(delivery)
   expect((await facts()).plan).toEqual(before.plan)
-}, 120_000)
+})
 
 test('no log line of all this names a user, a secret or a text', () => {
   expectDiscreet(system.logs, system, ['Hello'])

@@ -54,7 +54,7 @@ test('a delivery whose channel secret was changed at LINE pauses with the reason
   await system.client.call('updateChannel', { params, body: { channelSecret } })
   await order('resume', delivery)
   expect(await system.expectExact(delivery, everybody)).toMatchObject({ state: 'done' })
-}, 90_000)
+})
 
 test('a plan stays as it is when its tables, its segment and its content are changed while it is paused', async () => {
   const delivery = await deliverUntilPaused()
@@ -86,7 +86,7 @@ test('a plan stays as it is when its tables, its segment and its content are cha
   const texts = JSON.stringify(await shown.json())
   expect(texts).toContain('The first text')
   expect(texts).not.toContain('Another text')
-}, 90_000)
+})
 
 test('no log line of all this names a user, a secret or a text', () => {
   expectDiscreet(system.logs, system, ['The first text', 'Another text', who.why])

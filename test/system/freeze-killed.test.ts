@@ -75,7 +75,9 @@ function signalWorker(signal: NodeJS.Signals): void {
 }
 
 async function untilWorkerEnded(): Promise<void> {
-  await vi.waitUntil(() => system.embedded.processes().every(({ name }) => name !== 'worker'))
+  await vi.waitUntil(() => system.embedded.processes().every(({ name }) => name !== 'worker'), {
+    timeout: patienceMs,
+  })
 }
 
 async function expectNoPlan({ id }: Started): Promise<void> {
@@ -102,25 +104,21 @@ test.each([
     'between its files',
     (files: string[]) => files.some(isPlanFile) && !files.includes('plan.json'),
   ],
-])(
-  'a worker killed %s leaves no plan',
-  async (_, isPoint) => {
-    const delivery = await system.deliver({ sql: anyHalf, text: 'Hello' })
-    const isThere = () => {
-      const files = filesBeingMade(delivery)
-      return files !== undefined && isPoint(files)
-    }
-    await atPoint(isThere, () => signalWorker('SIGKILL'))
-    // Does nothing but wait for its end.
-    await untilWorkerEnded()
-    expect(isThere()).toBe(true)
-    expect(attemptsOf(delivery)).toEqual([])
-    await expectNoPlan(delivery)
-    killed.push(delivery)
-    await system.embedded.restart('worker')
-  },
-  60_000,
-)
+])('a worker killed %s leaves no plan', async (_, isPoint) => {
+  const delivery = await system.deliver({ sql: anyHalf, text: 'Hello' })
+  const isThere = () => {
+    const files = filesBeingMade(delivery)
+    return files !== undefined && isPoint(files)
+  }
+  await atPoint(isThere, () => signalWorker('SIGKILL'))
+  // Does nothing but wait for its end.
+  await untilWorkerEnded()
+  expect(isThere()).toBe(true)
+  expect(attemptsOf(delivery)).toEqual([])
+  await expectNoPlan(delivery)
+  killed.push(delivery)
+  await system.embedded.restart('worker')
+})
 
 test('a worker killed after its files and before the insert leaves no plan', async () => {
   const delivery = await system.deliver({ sql: anyHalf, text: 'Hello' })
@@ -141,12 +139,12 @@ test('a worker killed after its files and before the insert leaves no plan', asy
   await expectNoPlan(delivery)
   killed.push(delivery)
   await system.embedded.restart('worker')
-}, 60_000)
+})
 
 test('each of them goes on by itself, with one plan, and reaches everybody in it once', async () => {
   expect(killed).toHaveLength(3)
   for (const delivery of killed) await expectOnePlan(delivery)
-}, 90_000)
+})
 
 test('a freeze that stalls and wakes up late moves nothing of the plan that is being sent', async () => {
   const delivery = await system.deliver({
@@ -174,7 +172,7 @@ test('a freeze that stalls and wakes up late moves nothing of the plan that is b
   expect(after.plan).toEqual(before.plan)
   expect(planBytes(delivery)).toBe(bytes)
   await system.embedded.kill(second, 'SIGTERM')
-}, 90_000)
+})
 
 /** A digest of the one plan's files. */
 function planBytes(delivery: Started): string {

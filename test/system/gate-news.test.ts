@@ -14,8 +14,8 @@ test('a paused delivery that is cancelled while Temporal is away ends by itself 
   })
   const { id } = delivery
   await system.simulator.untilCalls(delivery.unit, 5)
-  const paused = await system.client.call('pauseDelivery', { params: { id }, body: who })
-  expect(paused).toMatchObject({ temporal: 'told', delivery: { state: 'paused' } })
+  const paused = await system.pauseUntilTold(id, who)
+  expect(paused.delivery.state).toBe('paused')
   await system.embedded.kill('temporal', 'SIGKILL')
   const cancelled = await system.client.call('cancelDelivery', { params: { id }, body: who })
   expect(cancelled).toMatchObject({ temporal: 'away', delivery: { state: 'cancelling' } })
@@ -24,4 +24,4 @@ test('a paused delivery that is cancelled while Temporal is away ends by itself 
   expect(state).toBe('cancelled during send')
   const accepted = (await system.simulator.calls(delivery.unit)).filter((call) => call.accepted)
   expect(account).toMatchObject({ accepted: accepted.length * 500 })
-}, 120_000)
+})

@@ -64,7 +64,7 @@ test('killed after its attempt row and before its first call', async () => {
   )
   expect(attempt).toEqual({ n: 1 })
   await expectFiveCalls(delivery)
-}, 90_000)
+})
 
 test("killed between LINE's yes and the record", async () => {
   const { delivery, atKill } = await deliverThroughKill([/merge_records/], 'is lost')
@@ -74,23 +74,23 @@ test("killed between LINE's yes and the record", async () => {
   await system.expectExact(delivery, everybody)
   // Every one was asked again with its key, and none was sent again.
   expect((await statuses(delivery)).slice(5)).toEqual([409, 409, 409, 409, 409])
-}, 90_000)
+})
 
 test('killed after the record and before Temporal heard', async () => {
   const { delivery } = await deliverThroughKill([/merge_records/], 'arrives')
-  await vi.waitUntil(async () => (await acceptedInLedger()) === 2_500, { timeout: 5_000 })
+  await vi.waitUntil(async () => (await acceptedInLedger()) === 2_500, { timeout: 60_000 })
   await expectFiveCalls(delivery)
-}, 90_000)
+})
 
 test("killed in a page's end, before its part", async () => {
   const { delivery } = await deliverThroughKill([recordsOfPage], 'is lost')
   await expectFiveCalls(delivery)
-}, 90_000)
+})
 
 test('killed in reconcile', async () => {
   const { delivery } = await deliverThroughKill([reconciling, planIsRead], 'is lost')
   await expectFiveCalls(delivery)
-}, 90_000)
+})
 
 test('killed when the log is there and before Temporal heard', async () => {
   const isMakingLog = worker.at([reconciling, planIsRead, planIsRead], () => {
@@ -99,10 +99,10 @@ test('killed when the log is there and before Temporal heard', async () => {
   const delivery = await system.deliver(fewCalls)
   await isMakingLog
   const log = join(system.embedded.dataDir, 'warehouse', 'delivery_log', `${delivery.id}.parquet`)
-  await vi.waitUntil(() => existsSync(log), { timeout: 10_000 })
+  await vi.waitUntil(() => existsSync(log), { timeout: 60_000 })
   await worker.kill()
   await expectFiveCalls(delivery)
-}, 90_000)
+})
 
 test('killed when its end is on record and before Temporal heard', async () => {
   const { delivery } = await deliverThroughKill([reconciling, /"ended_at" = clock/], 'arrives')
@@ -111,4 +111,4 @@ test('killed when its end is on record and before Temporal heard', async () => {
     query: { campaignId: delivery.campaignId },
   })
   expect(items.map(({ state }) => state)).toEqual(['done'])
-}, 90_000)
+})

@@ -34,10 +34,10 @@ test('after a pause is answered no call starts, and after a resume the rest is s
   const paused = await order('pause', delivery)
   const answeredAt = Date.now()
   expect(paused).toMatchObject({
-    temporal: 'told',
     delivery: { state: 'paused', gate: { position: 'paused', ...who } },
   })
   await expectSilenceAfter(answeredAt, delivery)
+  await system.pauseUntilTold(delivery.id, who)
   const resumed = await order('resume', delivery)
   expect(resumed).toMatchObject({ delivery: { state: 'sending', gate: { position: 'open' } } })
   expect(await system.expectExact(delivery, everybody)).toMatchObject({ state: 'done' })

@@ -10,7 +10,6 @@ const taken = 100
 
 beforeAll(async () => {
   system = await startSystem({ friends: 10_000 })
-  await system.line.settings({ limits: { pushPerSecond: limit } })
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
@@ -37,9 +36,12 @@ async function sendAsSomebodyElse(lineChannelId: string, perSecond: number, sign
       body: JSON.stringify({ to: friendId(1), messages: [{ type: 'text', text: 'from them' }] }),
     }).then((answer) => answer.arrayBuffer())
   const calls: Promise<unknown>[] = []
-  const beganAt = performance.now()
-  while (!signal.aborted) {
-    const due = ((performance.now() - beganAt) / 1000) * perSecond
+  let due = 0
+  for (let last = performance.now(); !signal.aborted;) {
+    const now = performance.now()
+    // What a stall has kept it from is not made up for at once: that would be another sender than this one.
+    due += (Math.min(now - last, 100) / 1000) * perSecond
+    last = now
     while (calls.length < due) calls.push(send())
     await sleep(10)
   }
@@ -67,9 +69,10 @@ test("LINE's limit for one user leaves the rate alone and everybody else at full
   )
   expect(refused).toHaveLength(5)
   await system.simulator.clearFaults()
-}, 90_000)
+})
 
 test('beside another sender a lane gives way, and nobody is lost or reached twice', async () => {
+  await system.line.settings({ limits: { pushPerSecond: limit } })
   const registered = await system.register({
     sql: friends(3_000, 'user_id, name'),
     text: 'Hello {{ name }}',
@@ -101,4 +104,4 @@ test('beside another sender a lane gives way, and nobody is lost or reached twic
   expect(late.filter(({ status }) => status === 429).length).toBeLessThan(100)
   const delivery = await system.untilEnded(id)
   expect(delivery.account).toMatchObject({ planned: 3_000, accepted: 3_000, unknown: 0 })
-}, 120_000)
+})

@@ -8,6 +8,7 @@ import { makeSampleWarehouse } from '../../bench/sample-warehouse.ts'
 import { deliveryText } from '../../cli/delivery-text.ts'
 import { createSimulator } from '../../simulator/simulator.ts'
 import { query } from '../store/open-store.ts'
+import { untilAttemptsEnded } from './attempts.ts'
 import { friends, type RunningSystem, startSystem } from './running-system.ts'
 
 const allFriends = 30_000
@@ -108,19 +109,13 @@ test('a delivery paused when the power was cut is exact 30 hours later, whatever
   await before.simulator.untilCalls(delivery.unit, 100)
   const order = { params: { id }, body: { by: 'a test', why: 'the night' } }
   await before.client.call('pauseDelivery', order)
-  // Every attempt ends in order: what LINE had refused, or was never asked, is on record as not accepted.
-  const running = `select 1 from batch b where b.delivery_id = $1 and (
-    (select count(*) from jsonb_object_keys(b.records)) < 20 or exists (
-      select from jsonb_each(b.records) r where r.value ->> 'state' = 'not-accepted'
-        and (r.value ->> 'settledBy')::integer is distinct from b.attempts))`
-  const isSettled = async () =>
-    (await query(before.embedded.addresses.databaseUrl, running, [id])).length === 0
-  await vi.waitUntil(isSettled, { timeout: 10_000 })
+  // What LINE had refused, or was never asked, is on record as not accepted.
+  await untilAttemptsEnded(before.embedded.addresses.databaseUrl, id)
   await before.simulator.clearFaults()
   const after = await restartable.cutPower(before)
   await after.embedded.startWorker()
   await vi.waitFor(() => after.client.call('resumeDelivery', order), {
-    timeout: 30_000,
+    timeout: 60_000,
     interval: 500,
   })
   const { state } = await after.expectExact(delivery, { planned: allFriends, accepted: allFriends })

@@ -49,7 +49,7 @@ test('a delivery whose workflow was terminated is shown as interrupted, and reco
   const kinds = await kindsOf(system, delivery)
   expect(kinds).toEqual(expect.arrayContaining(['interrupted', 'recovered', 'done']))
   await expect(recover(system, delivery)).rejects.toThrow(/has ended/)
-}, 120_000)
+})
 
 test('a paused delivery is recovered paused, and what is cancelled then is counted', async () => {
   const { workflow } = await temporalOf(system)
@@ -64,7 +64,7 @@ test('a paused delivery is recovered paused, and what is cancelled then is count
   expect(state).toBe('cancelled during send')
   expect(progress.accepted + progress.unsent).toBe(30_000)
   expect(progress.unsent).toBeGreaterThan(0)
-}, 120_000)
+})
 
 test('a delivery that was reset in Temporal Web goes on by itself and repeats nothing', async () => {
   const { workflow, workflowService } = await temporalOf(system)
@@ -84,7 +84,7 @@ test('a delivery that was reset in Temporal Web goes on by itself and repeats no
   await system.expectExact(delivery, everybody)
   const { runId: lastRunId } = await handle.describe()
   expect(lastRunId).not.toBe(runId)
-}, 120_000)
+})
 
 test('what Temporal has lost is recovered from the store', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'lfm-system-'))
@@ -111,4 +111,4 @@ test('what Temporal has lost is recovered from the store', async () => {
   const { items } = await after.client.call('recoverDeliveries', { body: who })
   expect(items).toEqual([{ id: delivery.id, isRecovered: true, detail: null }])
   await after.expectExact(delivery, everybody)
-}, 120_000)
+})

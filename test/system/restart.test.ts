@@ -44,7 +44,7 @@ test('a delivery goes on when everything was stopped in order and is started aga
   expect(state).toBe('done')
   // Nothing was abandoned by the stop, so nothing had to be asked again.
   expect(await after.simulator.calls(delivery.unit)).toHaveLength(60)
-}, 120_000)
+})
 
 test('a delivery goes on when everything was killed with -9 and is started again', async () => {
   const start = await openRestartable()
@@ -60,4 +60,4 @@ test('a delivery goes on when everything was killed with -9 and is started again
   const after = await start()
   const { state } = await after.expectExact(delivery, everybody)
   expect(state).toBe('done')
-}, 120_000)
+})

@@ -78,7 +78,7 @@ test('what was cancelled in doubt is unknown, and a retry reaches the unsent and
   )
   const history = await system.client.call('getDeliveryHistory', { params: { id: old.id } })
   expect(history.items.at(-1)).toMatchObject({ kind: 'retried', by: who.by })
-}, 120_000)
+})
 
 test('a retry is frozen from the plan that was sent, whatever the segment would yield by then', async () => {
   const delivery = await system.deliver({
@@ -97,7 +97,7 @@ test('a retry is frozen from the plan that was sent, whatever the segment would 
   await system.untilEnded(made.id)
   const reached = await system.recipients(made.id, 'accepted')
   expect(reached.toSorted()).toEqual(unsent.toSorted())
-}, 90_000)
+})
 
 test('no log line of all this names a user, a secret or a text', () => {
   expectDiscreet(system.logs, system, ['Hello'])

@@ -15,7 +15,7 @@ import {
 } from '../../bench/deliveries.ts'
 import { makeSampleWarehouse } from '../../bench/sample-warehouse.ts'
 import { findSimulator, type SimulatedLine } from '../../bench/simulated-line.ts'
-import { type Client, createClient } from '../../cli/client.ts'
+import { type Answer, type Client, createClient } from '../../cli/client.ts'
 import { type Embedded, startEmbedded } from '../../embedded/start.ts'
 import { type Outcome } from '../../domain/outcome.ts'
 import { createSimulatorControl, type SimulatorControl } from './simulator-control.ts'
@@ -57,6 +57,11 @@ export interface RunningSystem extends AsyncDisposable {
   deliver(wanted: Wanted): Promise<Started>
   /** The delivery, once it is as wanted; an API that is away is asked again. */
   until(id: string, isWanted: (delivery: Delivery) => boolean): Promise<Delivery>
+  /**
+   * Pauses it, and again where the workflow has not heard of it in the half second that an answer waits for it: what
+   * is paused stays so, and the workflow is told each time.
+   */
+  pauseUntilTold(id: string, order: { by: string; why: string }): Promise<Answer<'pauseDelivery'>>
   /** The delivery, once it has ended. */
   untilEnded(id: string): Promise<Delivery>
   /**
@@ -217,6 +222,14 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
       const [, ...ids] = (await new Response(csv).text()).trimEnd().split('\n')
       return ids
     },
+    pauseUntilTold: (id, order) =>
+      vi.waitUntil(
+        async () => {
+          const answer = await client.call('pauseDelivery', { params: { id }, body: order })
+          return answer.temporal === 'told' ? answer : undefined
+        },
+        { timeout: patienceMs, interval: lookEveryMs },
+      ),
     untilEnded: (id) => system.until(id, hasEnded),
     async expectExact({ id }, account) {
       const delivery = await system.untilEnded(id)

@@ -34,7 +34,7 @@ const untilJob = async (step: string) => {
 }
 
 test('killed between a job accepted and its end recorded, the segment runs once', async () => {
-  await stay('segment', 16)
+  await stay('segment', 18)
   const { options } = simulated
   const child = fork(new URL('freeze-in-child.ts', import.meta.url), [
     JSON.stringify({ options, request }),

@@ -279,7 +279,8 @@ describe('the embedded warehouse', () => {
       stop.signal,
     )
     const folder = join(dataDir, 'warehouse/plans/d1')
-    await expect.poll(async () => (await readdir(folder).catch(() => [])).length).toBe(1)
+    const made = async () => (await readdir(folder).catch(() => [])).length
+    await expect.poll(made, { timeout: 20_000 }).toBe(1)
     stop.abort(new Error('The worker stops.'))
     await expect(freezing).rejects.toThrow('The worker stops.')
     expect(await readdir(folder)).toEqual([])

@@ -25,6 +25,8 @@ afterAll(async () => {
 })
 
 const dayMs = 24 * 60 * 60 * 1000
+/** One instant for all, so that midnight does not come in between. */
+const today = Date.now()
 const log = pino({ level: 'silent' })
 
 async function freeze(deliveryId: string): Promise<string> {
@@ -42,7 +44,7 @@ const tidy = (days: number, more: Partial<Warehouse> = {}, keepDays?: KeepDays) 
     retention: opened.store.retention,
     warehouse: { ...warehouse, ...more },
     keepDays: keepDays ?? { plans: 30, logs: undefined },
-    now: () => Date.now() + days * dayMs,
+    now: () => today + days * dayMs,
     log,
   })
 
@@ -76,7 +78,7 @@ test('logs go only where a setting says so, by the day', async () => {
   await tidy(0, { dropLogsBefore })
   expect(days).toEqual([])
   await tidy(0, { dropLogsBefore }, { plans: 30, logs: 400 })
-  expect(days).toEqual([new Date(Date.now() - 400 * dayMs).toISOString().slice(0, 10)])
+  expect(days).toEqual([new Date(today - 400 * dayMs).toISOString().slice(0, 10)])
 })
 
 test('stopping ends it at once', async () => {

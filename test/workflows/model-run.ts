@@ -1,7 +1,6 @@
 // A delivery on a real Temporal whose activities wait until the test says how they end.
 import { activityInfo, Context } from '@temporalio/activity'
 import { type History, historyToJSON } from '@temporalio/common/lib/proto-utils.js'
-import proto from '@temporalio/proto'
 import { type TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker, type WorkflowBundle } from '@temporalio/worker'
 import { type Gate } from '../../domain/delivery.ts'
@@ -16,11 +15,9 @@ import {
 import { deliveryQueue, laneQueue, warehouseQueue } from '../../workflows/queues.ts'
 import { type ModelAnswer, type ModelPlan, sendName } from './delivery-model.ts'
 import { createFakeActivities } from './fake-activities.ts'
-import { lineChannelId } from './temporal-server.ts'
+import { isDoneAgain, lineChannelId } from './temporal-server.ts'
 
 const beatEveryMs = 1_000
-const { WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND: unhandledCommand } =
-  proto.temporal.api.enums.v1.WorkflowTaskFailedCause
 const interrupted = 'The attempt was interrupted.'
 
 /** An activity that waits for its answer. */
@@ -221,8 +218,6 @@ export async function startModelRun(
       const failedTasks = [...runs, ...ofPages.flat()].flatMap((events) =>
         events.flatMap((event) => event.workflowTaskFailedEventAttributes ?? []),
       )
-      // An end that was done again because something came in while it was done: with a failure or, mostly, without.
-      const isDoneAgain = (task: (typeof failedTasks)[number]) => task.cause === unhandledCommand
       return {
         runs: runs.length,
         failedTasks: failedTasks

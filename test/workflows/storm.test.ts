@@ -1,6 +1,7 @@
 // Hundreds of orders at once, while the delivery continues as new again and again.
 import { type TestWorkflowEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test, vi } from 'vitest'
+import { resumeMs } from '../../api/operate-delivery.ts'
 import { type Gate } from '../../domain/delivery.ts'
 import {
   createDeliveryWorkflows,
@@ -15,8 +16,6 @@ const orders = 200
 const ordersAtOnce = 14
 const batches = { pages: { multicast: 10, push: 6 }, batchesPerPage: 4 }
 const all = 64
-/** As long as the API waits for an answer to a resume. */
-const patienceMs = 5_000
 
 /** An order, the number of the gate when it was given, and its answer. */
 interface Given {
@@ -81,7 +80,7 @@ describe('a storm of orders', () => {
 
     /** The answer, where there was one in time. */
     async function order(operation: Operation, request: OperatorRequest) {
-      const told = await workflows.tell(deliveryId, operation, request, patienceMs)
+      const told = await workflows.tell(deliveryId, operation, request, resumeMs)
       if (told.kind !== 'told' && told.kind !== 'pending')
         throw new Error(`The order to ${operation} is ${told.kind}.`)
       return told.kind === 'told' ? told.answer : undefined
@@ -153,7 +152,7 @@ describe('a storm of orders', () => {
     expect(new Set(sent).size).toBe(all)
     expect(sent).toHaveLength(all)
     expect(delivery.recordedPages).toHaveLength(16)
-  }, 120_000)
+  })
 
   test('that ends in a cancel ends the delivery cancelled', async () => {
     const { delivery, given, last, result } = await storm('cancel')
@@ -162,5 +161,5 @@ describe('a storm of orders', () => {
     expect(result.state).toBe('cancelled during send')
     expect(delivery.gate).toEqual(last.gate)
     expect(delivery.closedBecause).toBe('Cancelled: the last word')
-  }, 120_000)
+  })
 })

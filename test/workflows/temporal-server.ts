@@ -1,4 +1,5 @@
 // A real Temporal dev server for a test file, and workers on it that replay at every step.
+import proto from '@temporalio/proto'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker, type WorkflowBundle } from '@temporalio/worker'
 import { type Lane, lanes } from '../../domain/lane.ts'
@@ -30,6 +31,15 @@ export function startTemporal(temporalCli: string): Promise<TestWorkflowEnvironm
     },
   })
 }
+
+const { WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND: unhandledCommand } =
+  proto.temporal.api.enums.v1.WorkflowTaskFailedCause
+
+/**
+ * Whether a workflow task failed only to be done again, because something came in while it was done: with a failure or,
+ * mostly, without.
+ */
+export const isDoneAgain = (task: { cause?: unknown }) => task.cause === unhandledCommand
 
 /** Of Temporal's TaskQueueType. */
 const activityQueue = 2
