@@ -48,9 +48,10 @@ export async function gatherEarlier(
       throw new Error(
         `Of delivery ${earlier.deliveryId} the warehouse has ${found} recipients that are ${outcomes.join(' or ')}; its account has ${recipients}.`,
       )
+    // In no order, as in `materialiseLog`: the freeze sorts them.
     await run(
       connection,
-      `COPY (FROM ${pieces}) TO ${text(segmentFile(folder))} (FORMAT parquet, ROW_GROUP_SIZE 61440)`,
+      `COPY (FROM ${pieces}) TO ${text(segmentFile(folder))} (FORMAT parquet, ROW_GROUP_SIZE 61440, PRESERVE_ORDER false)`,
       signal,
     )
   })
