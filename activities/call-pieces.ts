@@ -6,7 +6,7 @@ import { createAskPermit, type GrantedPermit, permitLifetimeMs } from './ask-per
 import { type BatchBook } from './batch-book.ts'
 import { createFindCircumstances } from './circumstances.ts'
 import { type DeliveryContext } from './delivery-context.ts'
-import { type LanePace } from './lane-pace.ts'
+import { type LanePace, mostLateMs } from './lane-pace.ts'
 import { withLiveKey } from './live-key.ts'
 import { type FindOrder } from './order-of-checks.ts'
 import { type InTurn } from './permit-queue.ts'
@@ -23,12 +23,6 @@ const permitCoversSeconds = 0.5
 const napMs = 250
 /** Calls are started in small groups, for a timer for each of 2,000 calls a second costs more than it smooths. */
 const paceMs = 5
-/**
- * A call that is later than this is not made under its permit: the lane's clock has gone on, and with it the calls of
- * other workers, on top of which it would come.
- */
-const latestMs = 250
-
 export interface CallPiecesOptions extends Pick<
   ActivityDeps,
   'line' | 'now' | 'draining' | 'mergeEveryMs'
@@ -206,7 +200,8 @@ export async function callPieces(options: CallPiecesOptions): Promise<Stop> {
     const pieces = book.take(permit.calls, permit.askedAt)
     for (const [i, { piece, notBefore }] of pieces.entries()) {
       const dueAt = firstAt + (i * 1_000) / permit.callsPerSecond
-      const isLate = () => dueAt > endsAt || steadyNow() - dueAt > latestMs
+      const isLate = () =>
+        dueAt > endsAt || steadyNow() - dueAt > mostLateMs(lane, permit.callsPerSecond)
       while (!isOver() && !isLate()) {
         const waitMs = dueAt - steadyNow()
         const stillMs = waitMs > 0 ? waitMs : options.pace(laneName, permit.callsPerSecond)

@@ -1,9 +1,9 @@
 // How a process spaces its calls on a lane, and how many it lets out at once.
 import { expect, test } from 'vitest'
-import { createLanePace } from '../../activities/lane-pace.ts'
+import { createLanePace, mostLateMs } from '../../activities/lane-pace.ts'
 import { createWirePlaces } from '../../activities/wire-places.ts'
 
-test('after a stall no more goes at once than a twentieth of a second of the rate, the rest evenly', () => {
+test('after a stall no more goes at once than a fiftieth of a second of the rate, the rest evenly', () => {
   let now = 0
   const pace = createLanePace(() => now)
   const goes = () => {
@@ -13,9 +13,16 @@ test('after a stall no more goes at once than a twentieth of a second of the rat
   }
   goes()
   now = 300
-  expect(goes()).toBeLessThanOrEqual(104)
+  expect(goes()).toBeLessThanOrEqual(43)
   now = 310
   expect(goes()).toBeLessThanOrEqual(22)
+})
+
+test('a call may be as late as two fifths of a small bucket, and later at a slow rate', () => {
+  expect(mostLateMs('push', 2_000)).toBe(40)
+  expect(mostLateMs('multicast', 100)).toBe(80)
+  expect(mostLateMs('multicast', 1)).toBe(250)
+  expect(mostLateMs('push', 50_000)).toBe(40)
 })
 
 test('lanes are spaced by themselves, and a clock that was set back stops none', () => {
