@@ -50,6 +50,7 @@ function createTries(line: SimulatedLine) {
       answeredMs.push(answeredAt - askedAt)
       lastCallAfterMs.push(Math.max(0, ...calls.map(({ at }) => at - answeredAt)))
     },
+    count: () => answeredMs.length,
     figures: () => ({
       tries: answeredMs.length,
       triesWhileSending,
@@ -93,19 +94,24 @@ export async function stops(options: {
     const setRate = (multicast: number) =>
       client.call('setChannelRate', { params: { id: channel.id }, body: { multicast } })
 
+    /** One delivery, and another where it has ended before all tries are made. */
     async function inOneDelivery(): Promise<string[]> {
-      const id = await start()
-      for (let i = 0; i < tries && (await isSending(client, id)); i++) {
-        const body = { params: { id }, body: who }
-        if (kind === 'pause') {
-          await taken.stop(() => client.call('pauseDelivery', body))
-          await client.call('resumeDelivery', body)
-        } else {
-          await taken.stop(() => setRate(0))
-          await setRate(channel.callsPerSecond.multicast)
+      const ids: string[] = []
+      while (taken.count() < tries) {
+        const id = await start()
+        ids.push(id)
+        while (taken.count() < tries && (await isSending(client, id))) {
+          const body = { params: { id }, body: who }
+          if (kind === 'pause') {
+            await taken.stop(() => client.call('pauseDelivery', body))
+            await client.call('resumeDelivery', body)
+          } else {
+            await taken.stop(() => setRate(0))
+            await setRate(channel.callsPerSecond.multicast)
+          }
         }
       }
-      return [id]
+      return ids
     }
 
     async function oneDeliveryEach(): Promise<string[]> {
