@@ -94,6 +94,17 @@ export async function stops(options: {
     const setRate = (multicast: number) =>
       client.call('setChannelRate', { params: { id: channel.id }, body: { multicast } })
 
+    async function stopOnce(id: string): Promise<void> {
+      const body = { params: { id }, body: who }
+      if (kind === 'pause') {
+        await taken.stop(() => client.call('pauseDelivery', body))
+        await client.call('resumeDelivery', body)
+      } else {
+        await taken.stop(() => setRate(0))
+        await setRate(channel.callsPerSecond.multicast)
+      }
+    }
+
     /** One delivery, and another where it has ended before all tries are made. */
     async function inOneDelivery(): Promise<string[]> {
       const ids: string[] = []
@@ -101,14 +112,10 @@ export async function stops(options: {
         const id = await start()
         ids.push(id)
         while (taken.count() < tries && (await isSending(client, id))) {
-          const body = { params: { id }, body: who }
-          if (kind === 'pause') {
-            await taken.stop(() => client.call('pauseDelivery', body))
-            await client.call('resumeDelivery', body)
-          } else {
-            await taken.stop(() => setRate(0))
-            await setRate(channel.callsPerSecond.multicast)
-          }
+          await stopOnce(id).catch(async (error: unknown) => {
+            // Refused where the delivery has just ended: that is no try.
+            if (!hasEnded(await client.call('getDelivery', { params: { id } }))) throw error
+          })
         }
       }
       return ids
