@@ -38,7 +38,10 @@ async function begun(deliveryId: string): Promise<void> {
   }
   const part = { deliveryId, lane: 'multicast' as const, page: '0', round: 0 }
   await simulated.warehouse.writePart(part, inChunks([row]))
+  // Waits for the load, which would make its table once more if it ended when that has expired.
+  await simulated.warehouse.reconcile(deliveryId, '1')
 }
+
 const readAll = (from: Warehouse, deliveryId: string) =>
   from.readRequests({ deliveryId, attempt: '1', lane: 'multicast', fromRequest: 0, toRequest: 7 })
 const keptTables = async () =>
