@@ -23,6 +23,7 @@ const permitCoversSeconds = 0.5
 const napMs = 250
 /** Calls are started in small groups, for a timer for each of 2,000 calls a second costs more than it smooths. */
 const paceMs = 5
+
 export interface CallPiecesOptions extends Pick<
   ActivityDeps,
   'line' | 'now' | 'draining' | 'mergeEveryMs'

@@ -17,9 +17,9 @@ test('a stateless token lives for 15 minutes', async () => {
   expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 900 })
   const token = field(body, 'access_token')
   expect(await info(line, token)).toBe(200)
-  await line.call('/_sim/clock', { body: { advanceMs: 14 * 60_000 } })
+  await line.call('/_sim/clock', { body: { advanceMs: 890_000 } })
   expect(await info(line, token)).toBe(200)
-  await line.call('/_sim/clock', { body: { advanceMs: 60_000 } })
+  await line.call('/_sim/clock', { body: { advanceMs: 11_000 } })
   expect(await info(line, token)).toBe(401)
 })
 
