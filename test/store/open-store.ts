@@ -7,6 +7,7 @@ import { type Channel } from '../../store/channels.ts'
 import { type BatchKey } from '../../store/ledger.ts'
 import { createStore, type Store } from '../../store/store.ts'
 import { startPostgres } from '../api/postgres.ts'
+import { type FrozenPlan } from '../../domain/plan.ts'
 
 export interface OpenStore extends AsyncDisposable {
   store: Store
@@ -133,4 +134,15 @@ export async function beginAttempt(
     round: 0,
   })
   return { batch: { ...batch, attemptNo: begun.attemptNo }, ...begun }
+}
+
+/** A plan of ten recipients in one multicast. */
+export const smallPlan: FrozenPlan = {
+  attempt: 'a1',
+  digest: 'd',
+  lanes: {
+    multicast: { requests: 1, recipients: 10, batchRecipients: [10] },
+    push: { requests: 0, recipients: 0, batchRecipients: [] },
+  },
+  audience: { segmentRows: 10, malformed: 0, duplicates: 0, excluded: 0, planned: 10 },
 }

@@ -1,7 +1,6 @@
 // Which plans are needed, and giving up others: only of what ended long ago, and never of what a retry needs.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type FrozenPlan } from '../../domain/plan.ts'
-import { openStore, type OpenStore } from './open-store.ts'
+import { openStore, type OpenStore, smallPlan } from './open-store.ts'
 
 let opened: OpenStore
 beforeAll(async () => {
@@ -28,18 +27,9 @@ const retry = (deliveryId: string, number: number) =>
   })
 const isReleased = async (id: string) => (await opened.store.retention.released([id])).length > 0
 
-const plan: FrozenPlan = {
-  attempt: '1-2',
-  digest: 'd',
-  lanes: {
-    multicast: { requests: 1, recipients: 10, batchRecipients: [10] },
-    push: { requests: 0, recipients: 0, batchRecipients: [] },
-  },
-  audience: { segmentRows: 10, malformed: 0, duplicates: 0, excluded: 0, planned: 10 },
-}
 async function planned(): Promise<string> {
   const { id } = await opened.delivery()
-  await opened.store.plans.commit(id, plan)
+  await opened.store.plans.commit(id, smallPlan)
   return id
 }
 
@@ -60,7 +50,7 @@ test('a plan is needed until its delivery has ended, in whatever state that is',
   await deliveries.end(over, 'done', { account: null })
   const needed = await retention.needed()
   for (const deliveryId of [sending, paused, interrupted, cancelled])
-    expect(needed).toContainEqual({ deliveryId, attempt: '1-2' })
+    expect(needed).toContainEqual({ deliveryId, attempt: smallPlan.attempt })
   const ids = needed.map(({ deliveryId }) => deliveryId)
   for (const id of [over, unplanned]) expect(ids).not.toContain(id)
 })

@@ -1,8 +1,7 @@
 // Segments that are deleted: who still needs the list of one, and what becomes of a start that meets it.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type FrozenPlan } from '../../domain/plan.ts'
-import { openStore, type OpenStore } from './open-store.ts'
+import { openStore, type OpenStore, smallPlan } from './open-store.ts'
 
 let opened: OpenStore
 beforeAll(async () => {
@@ -10,15 +9,6 @@ beforeAll(async () => {
 })
 afterAll(() => opened[Symbol.asyncDispose]())
 
-const plan: FrozenPlan = {
-  attempt: 'a1',
-  digest: 'd',
-  lanes: {
-    multicast: { requests: 1, recipients: 10, batchRecipients: [10] },
-    push: { requests: 0, recipients: 0, batchRecipients: [] },
-  },
-  audience: { segmentRows: 10, malformed: 0, duplicates: 0, excluded: 0, planned: 10 },
-}
 const input = (sql: string) => ({ name: 'VIPs', dialect: 'duckdb' as const, sql })
 
 /** A segment that was uploaded as a list. */
@@ -92,7 +82,7 @@ test('a list is needed by open deliveries of whatever segment until they have a 
     return deletion?.kind === 'in use' ? deletion.deliveryIds : deletion?.kind
   }
   expect(await needing()).toEqual([frozen, ended, changed].sort())
-  await plans.commit(frozen, plan)
+  await plans.commit(frozen, smallPlan)
   await deliveries.end(ended, 'cancelled', { account: null })
   expect(await needing()).toEqual([changed])
   await deliveries.end(changed, 'failed before send', { account: null })
@@ -103,7 +93,7 @@ test('a list is not needed by a retry, which is made of an earlier plan', async 
   const { deliveries, plans, retries } = opened.store
   const { id } = await uploaded()
   const earlier = await delivery(id)
-  await plans.commit(earlier, plan)
+  await plans.commit(earlier, smallPlan)
   await deliveries.end(earlier, 'done with failures', { account: null })
   const retry = await retries.start({
     deliveryId: earlier,
