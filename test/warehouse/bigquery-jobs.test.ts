@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type JobUsage } from '../../warehouse/bigquery/job.ts'
 import { deliveryAt, inChunks } from '../../warehouse/conformance/under-test.ts'
-import { HandedOver, type OutcomeRow } from '../../warehouse/port.ts'
-import { openSimulatedBigQuery } from './simulated-bigquery.ts'
+import { HandedOver } from '../../warehouse/port.ts'
+import { acceptedRequests, openSimulatedBigQuery } from './simulated-bigquery.ts'
 
 let simulated: Awaited<ReturnType<typeof openSimulatedBigQuery>>
 const told = new Map<string, JobUsage & { deliveryId: string }>()
@@ -29,23 +29,10 @@ const request = {
 const facts = { deliveryId, campaignId: request.campaignId, channelId: '1', attempt: '1' }
 const work = { campaignId: request.campaignId }
 const part = { deliveryId, lane: 'multicast', page: '0', round: 0 } as const
-const accepted = (requests: number): OutcomeRow[] =>
-  Array.from({ length: requests }, (_, requestNo) => ({
-    lane: 'multicast',
-    requestNo,
-    fromOrdinal: 0,
-    toOrdinal: requestNo < 3 ? 172 : 171,
-    outcome: 'accepted',
-    lineRequestId: null,
-    retryKey: null,
-    at: deliveryAt,
-    reason: null,
-  }))
-
 /** A delivery from its freeze to its log, all of whose jobs are told of by the same warehouse. */
 async function deliver(warehouse = simulated.warehouse) {
   await warehouse.freeze(request)
-  await warehouse.writePart(part, inChunks(accepted(6)), work)
+  await warehouse.writePart(part, inChunks(acceptedRequests(6)), work)
   await warehouse.writeUnsent(
     { ...part, page: 'never-reached' },
     '1',
@@ -109,7 +96,7 @@ test.each([
 ] as const)('of %s %s', async (step, _, reason, cancels) => {
   const { warehouse } = simulated
   await warehouse.freeze(request)
-  await warehouse.writePart(part, inChunks(accepted(7)), work)
+  await warehouse.writePart(part, inChunks(acceptedRequests(7)), work)
   await simulated.fault({
     on: 'jobs.insert',
     do: 'job-stays',
@@ -130,7 +117,7 @@ test.each([
 
 test('of a log that was removed are refused until a person decides', async () => {
   await simulated.warehouse.freeze(request)
-  await simulated.warehouse.writePart(part, inChunks(accepted(7)), work)
+  await simulated.warehouse.writePart(part, inChunks(acceptedRequests(7)), work)
   await simulated.dropTable('delivery_log')
   await expect(simulated.warehouse.materialiseLog(facts, work)).rejects.toMatchObject({
     name: 'PersonNeeded',

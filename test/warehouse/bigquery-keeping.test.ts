@@ -1,8 +1,8 @@
 // What a delivery needs of BigQuery outlives any pause, as long as it is kept from time to time, by whomever.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { deliveryAt, inChunks } from '../../warehouse/conformance/under-test.ts'
-import { type OutcomeRow, type Warehouse } from '../../warehouse/port.ts'
-import { openSimulatedBigQuery } from './simulated-bigquery.ts'
+import { type Warehouse } from '../../warehouse/port.ts'
+import { acceptedRequests, openSimulatedBigQuery } from './simulated-bigquery.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -25,19 +25,8 @@ async function begun(deliveryId: string): Promise<void> {
   const sql = 'SELECT user_id, city FROM friends'
   const request = { deliveryId, attempt: '1', sql, variables: ['city'], deliveryAt }
   await simulated.warehouse.freeze(request)
-  const row: OutcomeRow = {
-    lane: 'multicast',
-    requestNo: 0,
-    fromOrdinal: 0,
-    toOrdinal: 172,
-    outcome: 'accepted',
-    lineRequestId: null,
-    retryKey: null,
-    at: deliveryAt,
-    reason: null,
-  }
   const part = { deliveryId, lane: 'multicast' as const, page: '0', round: 0 }
-  await simulated.warehouse.writePart(part, inChunks([row]))
+  await simulated.warehouse.writePart(part, inChunks(acceptedRequests(1)))
   // Waits for the load, which would make its table once more if it ended when that has expired.
   await simulated.warehouse.reconcile(deliveryId, '1')
 }

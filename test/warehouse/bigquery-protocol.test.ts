@@ -1,71 +1,26 @@
 // What the BigQuery driver does when calls are lost, refused or slow: every step stays the same step.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createBigQuerySimulator } from '../../simulator/bigquery/simulator.ts'
 import { failureOf } from '../../warehouse/bigquery/failures.ts'
 import { type BigQueryWarehouseOptions } from '../../warehouse/bigquery/warehouse.ts'
-import { createBigQueryWarehouse } from '../../warehouse/bigquery/warehouse.ts'
 import { deliveryAt, inChunks, userId } from '../../warehouse/conformance/under-test.ts'
-import { SegmentRefused, type OutcomeRow, type Warehouse } from '../../warehouse/port.ts'
-import { openBigQueryUnderTest } from './bigquery-under-test.ts'
-
-const where = { project: 'shop', location: 'asia-northeast1', patienceMs: 5 }
-
-interface SimulatedJob {
-  jobId: string
-  configuration: { labels?: Record<string, string> }
-}
+import { SegmentRefused, type Warehouse } from '../../warehouse/port.ts'
+import { acceptedRequests, openSimulatedBigQuery } from './simulated-bigquery.ts'
 
 describe('a BigQuery warehouse', () => {
-  let simulator: ReturnType<typeof createBigQuerySimulator>
-  let apiEndpoint: string
-  let made: Awaited<ReturnType<typeof openBigQueryUnderTest>>
+  let simulated: Awaited<ReturnType<typeof openSimulatedBigQuery>>
   let warehouse: Warehouse
-  const opened: Warehouse[] = []
-
   beforeEach(async () => {
-    simulator = createBigQuerySimulator()
-    const { port } = await simulator.listen(0, '127.0.0.1')
-    apiEndpoint = `http://127.0.0.1:${port}`
-    made = await openBigQueryUnderTest({ ...where, apiEndpoint })
-    warehouse = made.warehouse
-    await made.loadTable(
-      'friends',
-      Array.from({ length: 1200 }, (_, n) => ({ user_id: userId(n), city: `c${n % 7}` })),
-    )
+    simulated = await openSimulatedBigQuery()
+    warehouse = simulated.warehouse
   })
-  afterEach(async () => {
-    await control('DELETE', 'faults')
-    for (const other of opened.splice(0)) await other.close()
-    await made.dispose()
-    await simulator.close()
-  })
+  afterEach(() => simulated[Symbol.asyncDispose]())
 
-  async function control(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await fetch(`${apiEndpoint}/_sim/bigquery/${path}`, {
-      method,
-      ...(body !== undefined && {
-        body: JSON.stringify(body),
-        headers: { 'content-type': 'application/json' },
-      }),
-    })
-    const told: unknown = await answer.json()
-    if (!answer.ok) throw new Error(JSON.stringify(told))
-    return told
-  }
-  const fault = (rule: object) => control('POST', 'faults', rule)
-  const jobsOf = async (step: string) =>
-    ((await control('GET', 'jobs')) as SimulatedJob[]).filter(
-      ({ configuration }) => configuration.labels?.['step'] === step,
-    )
+  const control = (method: string, path: string, body?: unknown) =>
+    simulated.control(method, path, body)
+  const fault = (rule: object) => simulated.fault(rule)
+  const another = (more?: Partial<BigQueryWarehouseOptions>) => simulated.another(more)
+  const jobsOf = (step: string) => simulated.jobs(step)
   const jobIds = async (step: string) => (await jobsOf(step)).map(({ jobId }) => jobId)
-
-  /** Another process on the same dataset. */
-  function another(more: Partial<BigQueryWarehouseOptions> = {}): Warehouse {
-    const options = { ...where, apiEndpoint, dataset: made.dataset, maximumBytesBilled: 1e9 }
-    const other = createBigQueryWarehouse({ ...options, ...more })
-    opened.push(other)
-    return other
-  }
 
   const request = (attempt = 'a1', deliveryId = 'd1') => ({
     deliveryId,
@@ -74,18 +29,7 @@ describe('a BigQuery warehouse', () => {
     variables: ['city'],
     deliveryAt,
   })
-  const everybody = (requests = 7): OutcomeRow[] =>
-    Array.from({ length: requests }, (_, requestNo) => ({
-      lane: 'multicast',
-      requestNo,
-      fromOrdinal: 0,
-      toOrdinal: requestNo < 3 ? 172 : 171,
-      outcome: 'accepted',
-      lineRequestId: null,
-      retryKey: null,
-      at: deliveryAt,
-      reason: null,
-    }))
+  const everybody = () => acceptedRequests(7)
   const part = (page = '0', deliveryId = 'd1') =>
     ({ deliveryId, lane: 'multicast', page, round: 0 }) as const
   const readAll = (from: Warehouse, attempt = 'a1') =>
@@ -128,7 +72,7 @@ describe('a BigQuery warehouse', () => {
       await fault({
         on: 'jobs.insert',
         do: 'job-fails',
-        when: { jobIdPrefix: `lfm_${made.dataset}_d1_a1_people`, times: 2 },
+        when: { jobIdPrefix: `lfm_${simulated.dataset}_d1_a1_people`, times: 2 },
       })
       await warehouse.freeze(request())
       const ids = (await jobIds('people')).map((id) => id.replace(/^.*_people_/, ''))
@@ -156,7 +100,7 @@ describe('a BigQuery warehouse', () => {
         on: 'jobs.insert',
         do: 'job-stays',
         runningPolls: 1_000_000,
-        when: { jobIdPrefix: `lfm_${made.dataset}_d1_a1_segment` },
+        when: { jobIdPrefix: `lfm_${simulated.dataset}_d1_a1_segment` },
       })
       const abort = new AbortController()
       const reason = new Error('The delivery was cancelled.')
@@ -173,7 +117,7 @@ describe('a BigQuery warehouse', () => {
         on: 'jobs.insert',
         do: 'job-stays',
         runningPolls: 40,
-        when: { jobIdPrefix: `lfm_${made.dataset}_d1_a1_people` },
+        when: { jobIdPrefix: `lfm_${simulated.dataset}_d1_a1_people` },
       })
       const stalled = another().freeze(request('a1'))
       const won = await warehouse.freeze(request('a2'))
@@ -287,10 +231,7 @@ describe('a BigQuery warehouse', () => {
     test('whose table was removed are found missing, and can be loaded again', async () => {
       await warehouse.writePart(part(), inChunks(everybody()))
       expect(await isExact()).toBe(true)
-      await fetch(
-        `${apiEndpoint}/bigquery/v2/projects/shop/datasets/${made.dataset}/tables/lfm_outcomes_d1`,
-        { method: 'DELETE' },
-      )
+      await simulated.dropTable('lfm_outcomes_d1')
       expect(await isExact()).toBe(false)
       await warehouse.writePart(part(), inChunks(everybody()))
       expect(await isExact()).toBe(true)

@@ -4,8 +4,8 @@ import {
   createBigQueryWarehouse,
   type BigQueryWarehouseOptions,
 } from '../../warehouse/bigquery/warehouse.ts'
-import { userId } from '../../warehouse/conformance/under-test.ts'
-import { type Warehouse } from '../../warehouse/port.ts'
+import { deliveryAt, userId } from '../../warehouse/conformance/under-test.ts'
+import { type OutcomeRow, type Warehouse } from '../../warehouse/port.ts'
 import { openBigQueryUnderTest } from './bigquery-under-test.ts'
 
 export interface SimulatedJob {
@@ -73,4 +73,19 @@ export async function openSimulatedBigQuery(more: Partial<BigQueryWarehouseOptio
       await simulator.close()
     },
   }
+}
+
+/** Outcomes of the first multicasts of a plan that groups all friends by their seven cities: everybody accepted. */
+export function acceptedRequests(requests: number): OutcomeRow[] {
+  return Array.from({ length: requests }, (_, requestNo) => ({
+    lane: 'multicast',
+    requestNo,
+    fromOrdinal: 0,
+    toOrdinal: requestNo < 3 ? 172 : 171,
+    outcome: 'accepted',
+    lineRequestId: null,
+    retryKey: null,
+    at: deliveryAt,
+    reason: null,
+  }))
 }
