@@ -7,9 +7,10 @@ import {
   type SendBatchResult,
 } from '../../activities/send-batch.ts'
 import { type MessageTemplate } from '../../activities/ports.ts'
+import { type LineAnswer, type LineCall } from '../../line/port.ts'
 import { retryKey } from '../../line/retry-key.ts'
 import { type SplitPause } from '../../store/split-budget.ts'
-import { createMemoryLedger, type createMemoryLine, planOf } from './memory-ports.ts'
+import { createMemoryLedger, createMemoryLine, planOf } from './memory-ports.ts'
 
 export const deliveryId = '0192f0c1-0000-7000-8000-000000000001'
 export const input = {
@@ -159,4 +160,15 @@ export function oneBatch<Line extends MemoryLine>(options: {
       return sums
     },
   }
+}
+
+/** One batch, and a LINE that answers by the script. */
+export function aBatch(options: {
+  sizes: number[]
+  script?: (call: LineCall, n: number) => LineAnswer | 'lost' | 'ok'
+  template?: MessageTemplate
+  read?: () => Promise<never>
+}) {
+  const line = createMemoryLine(options.script ?? (() => 'ok'))
+  return oneBatch({ ...options, line })
 }
