@@ -62,6 +62,7 @@ export function openBatchBook(options: {
   attemptNo: number
   attemptAgesMs: readonly number[]
   earlierCallsEndInMs: number
+  /** Of each earlier attempt, from the first: none of its permits was for a request of that number or above. */
   calledBelow: readonly number[]
   /** Milliseconds since the epoch. */
   now: () => number

@@ -37,6 +37,12 @@ export type Permit =
   | { answer: 'superseded' }
 
 export interface Permits {
+  /**
+   * Asks for leave to start calls, for the whole fleet. What is granted is on record before it is answered: until when
+   * its calls can be on the wire, and below which number their requests are.
+   * @param times in milliseconds: the longest that a call may last, the longest wait for the permit's start that is worth
+   *   taking it, and how long after its start calls may still be started.
+   */
   takePermit(
     batch: BatchKey & { attemptNo: number; lineChannelId: string },
     wanted: WantedCalls,
