@@ -56,22 +56,32 @@ function problemText({ detail, errors = [] }: Problem): string {
   return [`Refused: ${detail}`, ...lines].map(plain).join('\n')
 }
 
+/** What goes wrong before the API has answered, in the form of its own problem documents; no HTTP status belongs to it. */
+type LocalProblem = Pick<Problem, 'type' | 'title' | 'detail'>
+
 function report(error: unknown, json: boolean): number {
-  const say = (text: string) => {
-    process.stderr.write(`${text}\n`)
+  const say = (text: string, document: Problem | LocalProblem) => {
+    if (json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+    else process.stderr.write(`${text}\n`)
   }
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage
+  const usage = (detail: string) => ({ type: '/problems/usage', title: 'Typed wrongly', detail })
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0
+    // Commander has said it on stderr, with the usage of the command.
+    if (json) say('', usage(error.message.replace(/^error: /, '')))
+    return exitCodes.usage
+  }
   if (error instanceof Refused) {
-    if (json) process.stdout.write(`${JSON.stringify(error.document, null, 2)}\n`)
-    else say(problemText(error.document))
+    say(problemText(error.document), error.document)
     return exitCodes.refused
   }
   if (error instanceof Unreachable) {
-    say(error.message)
+    const { message: detail } = error
+    say(detail, { type: '/problems/unreachable', title: "The API can't be reached", detail })
     return exitCodes.unreachable
   }
   if (error instanceof Usage || error instanceof ConfigRefused) {
-    say(error.message)
+    say(error.message, usage(error.message))
     return exitCodes.usage
   }
   throw error
@@ -88,5 +98,6 @@ try {
   loadDotEnv()
   await program.parseAsync()
 } catch (error) {
-  process.exitCode = report(error, program.opts<{ json?: boolean }>().json ?? false)
+  // What is typed wrongly before it is not read to there.
+  process.exitCode = report(error, process.argv.includes('--json'))
 }

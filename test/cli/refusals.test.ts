@@ -71,6 +71,20 @@ describe('what goes wrong', () => {
     expect(ran.stderr).toContain(word)
   })
 
+  test.each([
+    [['frobnicate'], "unknown command 'frobnicate'"],
+    [['campaign', 'start', 'x', '--again', '0'], 'whole number'],
+    [['segment', 'preview', '--sql', '/does/not/exist'], 'ENOENT'],
+  ])('%j is one problem document with --json', async (args, word) => {
+    const ran = await lfm(['--json', ...args])
+    expect(ran.code).toBe(2)
+    expect(ran.json()).toEqual({
+      type: '/problems/usage',
+      title: 'Typed wrongly',
+      detail: expect.stringContaining(word) as string,
+    })
+  })
+
   test('an API that is not there is named, exit code 3', async () => {
     const [port] = await freePorts(1)
     const url = `http://127.0.0.1:${port}`
@@ -78,6 +92,12 @@ describe('what goes wrong', () => {
     expect(ran.code).toBe(3)
     expect(ran.stderr).toContain(`The API at ${url} can't be reached (ECONNREFUSED)`)
     expect(ran.stderr.trim().split('\n')).toHaveLength(1)
+    const asJson = await run(url, ['channel', 'list', '--json'])
+    expect(asJson.code).toBe(3)
+    expect(asJson.json()).toMatchObject({
+      type: '/problems/unreachable',
+      detail: ran.stderr.trim(),
+    })
   })
 
   test('a wrong token is refused, and none at all is a mistake in typing', async () => {
