@@ -28,11 +28,13 @@ async function main(): Promise<void> {
       log.warn({ err: error }, 'a connection to PostgreSQL was lost')
     },
   })
-  const warehouse = await openWarehouse(config.warehouse, config, (deliveryId, usage) =>
-    store.warehouseUsages.note(deliveryId, usage).catch((error: unknown) => {
-      log.warn({ err: error, deliveryId, step: usage.step }, 'what a job took could not be kept')
-    }),
-  )
+  const warehouse = await openWarehouse(config.warehouse, config, {
+    onUsage: (deliveryId, usage) =>
+      store.warehouseUsages.note(deliveryId, usage).catch((error: unknown) => {
+        log.warn({ err: error, deliveryId, step: usage.step }, 'what a job took could not be kept')
+      }),
+    nextChange: (table, limit) => store.warehouseChanges.next(table, limit),
+  })
   const line = createLine({
     baseUrl: config.line.baseUrl,
     deadlineMs: config.line.deadlineMs,

@@ -16,3 +16,10 @@ export function readCommandLine<T extends ParseArgsConfig>(
 
 /** The most friends that a sample may have; ids and names of more fill disks and hours. */
 export const mostRecipients = 50_000_000
+
+/** As `--warehouse` names it; ends the process with code 2 where there is none of that name. */
+export function warehouseNamed(name: string): 'duckdb' | 'bigquery' {
+  if (name === 'duckdb' || name === 'bigquery') return name
+  process.stderr.write('--warehouse must be duckdb or bigquery.\n')
+  process.exit(2)
+}

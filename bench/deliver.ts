@@ -34,6 +34,8 @@ export interface DeliverOptions {
   recipients: number
   seed: number
   personalised: boolean
+  /** Default `duckdb`. */
+  warehouse?: 'duckdb' | 'bigquery'
   /** What LINE's buckets hold, in seconds of their rate; default 1. */
   burstSeconds?: number
   /** Says what the worker spent the delivery's time on; profiling itself costs a few percent. Default false. */
@@ -62,7 +64,7 @@ async function profiledWorker({ embedded }: Laptop, folder: string): Promise<str
 const hrMicros = () => Number(process.hrtime.bigint() / 1_000n)
 
 export async function deliver(options: DeliverOptions): Promise<Record<string, unknown>> {
-  const { personalised, recipients, isProfiled = false } = options
+  const { personalised, recipients, warehouse = 'duckdb', isProfiled = false } = options
   const laptop = await openLaptop({ ...options, latencyMs, restartPolicy: 'never' })
   const { client, line, embedded } = laptop
   const { burstSeconds = 1 } = options
@@ -117,6 +119,7 @@ export async function deliver(options: DeliverOptions): Promise<Record<string, u
       conditions: conditions({
         recipients,
         personalised,
+        warehouse: warehouse === 'duckdb' ? warehouse : `${warehouse}, simulated`,
         latencyMs,
         limits: `LINE, burst ${burstSeconds} s`,
       }),

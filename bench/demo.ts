@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { MultiBar } from 'cli-progress'
 import { ConfigRefused, loadDotEnv, readSettings } from '../config/env.ts'
-import { mostRecipients, readCommandLine } from './command-line.ts'
+import { mostRecipients, readCommandLine, warehouseNamed } from './command-line.ts'
 import {
   createCampaign,
   createChannel,
@@ -67,13 +67,6 @@ function wholeNumber(name: 'recipients' | 'seed', least: number): number {
   process.exit(2)
 }
 
-function warehouse(): 'duckdb' | 'bigquery' {
-  const { warehouse: name } = values
-  if (name === 'duckdb' || name === 'bigquery') return name
-  process.stderr.write('--warehouse must be duckdb or bigquery.\n')
-  process.exit(2)
-}
-
 const say = (line = '') => {
   if (!values.json) process.stdout.write(`${line}\n`)
 }
@@ -131,7 +124,7 @@ async function demo(signal: AbortSignal): Promise<boolean> {
   const recipients = wholeNumber('recipients', 1)
   const seed = wholeNumber('seed', 0)
   const { dataDir } = readSettings()
-  const kind = warehouse()
+  const kind = warehouseNamed(values.warehouse)
   say(
     `Starting Temporal, PostgreSQL, a simulated LINE, ${kind === 'bigquery' ? 'a simulated BigQuery, ' : ''}a worker and the API; ${number(recipients)} friends…`,
   )

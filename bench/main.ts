@@ -1,7 +1,7 @@
 // `npm run bench -- <name>`: what we claim, measured; one JSON object with its conditions as the last line.
 import { join } from 'node:path'
 import { loadDotEnv, readSettings } from '../config/env.ts'
-import { mostRecipients, readCommandLine } from './command-line.ts'
+import { mostRecipients, readCommandLine, warehouseNamed } from './command-line.ts'
 import { deliver, memory } from './deliver.ts'
 import { channels } from './channels.ts'
 import { kill } from './kill.ts'
@@ -18,6 +18,7 @@ const help = `npm run bench -- <name> [--recipients N] [--seed N]
 
   deliver [--personalised]  one delivery at LINE's limits: rate, times, memory, CPU (1000000; personalised 60000)
           [--burst-seconds S]  with buckets that hold so many seconds of LINE's rate (1)
+          [--warehouse bigquery]  on a simulated BigQuery
           [--profile]          and what the worker spent its time on
   smooth-start              calls answered 429 in the first ten seconds, by 1, 2 and 4 workers, buckets of 0.1 s
   memory                    the worker's peak memory at 1,000,000 and 5,000,000 recipients
@@ -42,6 +43,7 @@ const { values, positionals } = readCommandLine(
       tries: { type: 'string', default: '20' },
       personalised: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
+      warehouse: { type: 'string', default: 'duckdb' },
       half: { type: 'boolean', default: false },
       'burst-seconds': { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
@@ -74,6 +76,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
     deliver({
       ...common,
       recipients: recipients(personalised ? 60_000 : 1_000_000),
+      warehouse: warehouseNamed(values.warehouse),
       burstSeconds: Number(values['burst-seconds']),
       isProfiled: values.profile,
     }),

@@ -15,6 +15,7 @@ import { createRetries, type Retries } from './retries.ts'
 import { createSecretBox } from './secret-box.ts'
 import { createSegments, type Segments } from './segments.ts'
 import { createStandings, type Standings } from './standing.ts'
+import { createWarehouseChanges, type WarehouseChanges } from './warehouse-changes.ts'
 import { createWarehouseUsages, type WarehouseUsages } from './warehouse-usage.ts'
 
 export interface Store {
@@ -31,6 +32,7 @@ export interface Store {
   apiTokens: ApiTokens
   alerts: Alerts
   standings: Standings
+  warehouseChanges: WarehouseChanges
   warehouseUsages: WarehouseUsages
   /** Resolves when PostgreSQL answers. */
   ping(): Promise<void>
@@ -63,6 +65,7 @@ export function createStore(options: {
     apiTokens: createApiTokens(db),
     alerts,
     standings: createStandings(db, alerts),
+    warehouseChanges: createWarehouseChanges(db),
     warehouseUsages: createWarehouseUsages(db),
     async ping() {
       await sql`select 1`.execute(db)

@@ -1,6 +1,5 @@
 // Opens the warehouse that the settings name.
 import { type BigQueryWarehouseOptions } from './bigquery/warehouse.ts'
-import { type OnUsage } from './bigquery/job.ts'
 import { type Warehouse } from './port.ts'
 
 /** Which warehouse, with what it needs. */
@@ -22,12 +21,12 @@ export type WarehouseSettings =
  * a client of some ten megabytes.
  * @param facts.dataDir the data folder, which DuckDB's tables lie in.
  * @param facts.keepDays days after its end that a delivery's plan is needed.
- * @param onUsage keeps what each job of a delivery took, where the engine bills them; must not reject.
+ * @param books what is counted over all processes, where the engine bills or limits it.
  */
 export async function openWarehouse(
   settings: WarehouseSettings,
   facts: { dataDir: string; keepDays: { plans: number } },
-  onUsage?: OnUsage,
+  books: Pick<BigQueryWarehouseOptions, 'onUsage' | 'nextChange'> = {},
 ): Promise<Warehouse> {
   switch (settings.kind) {
     case 'duckdb': {
@@ -36,7 +35,7 @@ export async function openWarehouse(
     }
     case 'bigquery': {
       const { createBigQueryWarehouse } = await import('./bigquery/warehouse.ts')
-      return createBigQueryWarehouse({ ...settings, keepDays: facts.keepDays.plans, onUsage })
+      return createBigQueryWarehouse({ ...settings, keepDays: facts.keepDays.plans, ...books })
     }
   }
 }

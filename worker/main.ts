@@ -62,11 +62,13 @@ async function run(config: Config, log: Logger): Promise<void> {
     secretKey: config.secretKey.reveal(),
     onLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
   })
-  const warehouse = await openWarehouse(config.warehouse, config, (deliveryId, usage) =>
-    store.warehouseUsages.note(deliveryId, usage).catch((error: unknown) => {
-      log.warn({ err: error, deliveryId, step: usage.step }, 'what a job took could not be kept')
-    }),
-  )
+  const warehouse = await openWarehouse(config.warehouse, config, {
+    onUsage: (deliveryId, usage) =>
+      store.warehouseUsages.note(deliveryId, usage).catch((error: unknown) => {
+        log.warn({ err: error, deliveryId, step: usage.step }, 'what a job took could not be kept')
+      }),
+    nextChange: (table, limit) => store.warehouseChanges.next(table, limit),
+  })
   const { baseUrl, deadlineMs } = config.line
   const uninstallDispatcher = installLineDispatcher({ baseUrl, deadlineMs })
   const line = createLine({ baseUrl, deadlineMs, clock: { now: () => Date.now() } })

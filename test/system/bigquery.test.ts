@@ -1,6 +1,7 @@
 // Deliveries on a simulated BigQuery, whole and killed, stormed and stalled: nobody is lost, nobody reached twice.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { query } from '../store/open-store.ts'
 import { type BigQueryControl, createBigQueryControl } from './bigquery-control.ts'
 import { expectDiscreet } from './discretion.ts'
 import { type RunningSystem, type Started, startSystem } from './running-system.ts'
@@ -53,6 +54,13 @@ test('everybody on both lanes is reached once, and every job says whose it is', 
   const steps = new Set(jobs.map(({ configuration }) => configuration.labels?.step))
   expect([...steps]).toEqual(expect.arrayContaining(['segment', 'people', 'push', 'load', 'log']))
   expect(jobs.filter(({ errorResult }) => errorResult)).toEqual([])
+  const loads = jobs.filter(({ configuration }) => configuration.labels?.step === 'load')
+  const [allowed] = await query(
+    system.embedded.addresses.databaseUrl,
+    'select cardinality(allowed_at) as changes from warehouse_changes where table_name = $1',
+    [`lfm_outcomes_${delivery.id}`],
+  )
+  expect(allowed?.changes).toBeGreaterThanOrEqual(loads.length)
 })
 
 test('everybody on both lanes is reached once though the worker is killed with -9 in between', async () => {

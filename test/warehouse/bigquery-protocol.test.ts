@@ -222,6 +222,38 @@ describe('a BigQuery warehouse', () => {
       expect((await jobIds('load')).length).toBeLessThan(4)
     })
 
+    test('take turns with all that change the table', async () => {
+      const asked: string[] = []
+      const nextChange = (table: string) => Promise.resolve(asked.push(table) && 0)
+      await another({ nextChange }).writePart(part(), inChunks(everybody()))
+      expect(asked).toEqual(['lfm_outcomes_d1'])
+      expect(await isExact()).toBe(true)
+    })
+
+    test('that get no turn are told so, and can be written again', async () => {
+      let isAway = true
+      const nextChange = () =>
+        isAway ? Promise.reject(new Error('PostgreSQL is away.')) : Promise.resolve(0)
+      const by = another({ nextChange })
+      const write = () => by.writePart(part(), inChunks(everybody()))
+      await expect(write()).rejects.toThrow('PostgreSQL is away.')
+      isAway = false
+      await write()
+      expect(await isExact()).toBe(true)
+    })
+
+    test('that all left while they waited for their turn make no job', async () => {
+      const turn = Promise.withResolvers<number>()
+      const gone = new AbortController()
+      const by = another({ nextChange: () => turn.promise })
+      const left = by.writePart(part(), inChunks(everybody()), { signal: gone.signal })
+      gone.abort(new Error('No longer of use.'))
+      await expect(left).rejects.toThrow('No longer of use.')
+      turn.resolve(0)
+      await by.writePart(part(), inChunks(everybody()))
+      expect(await jobIds('load')).toHaveLength(1)
+    })
+
     test('of another process are waited for', async () => {
       await fault({ on: 'jobs.upload', do: 'job-stays', runningPolls: 20 })
       await another().writePart(part(), inChunks(everybody()))

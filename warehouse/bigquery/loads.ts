@@ -1,6 +1,7 @@
 // Loads parts of outcomes: those that wait go together in one job, so that a delivery stays within its table's quota.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type ChangeLimit, nextChangeAt } from '../../domain/change-limit.ts'
 import { type Work } from '../port.ts'
 import { type Connection } from './client.ts'
 import { failureOf } from './failures.ts'
@@ -17,20 +18,39 @@ export interface PartLines {
 }
 
 /**
- * Changes to one table: 5 in 10 s and 1,500 in a day, over all processes.
+ * BigQuery takes 5 changes of a table in 10 s and 1,500 in a day, over all processes: these are at most 1,365 in any
+ * 24 hours, and the rest is for loads that are tried again.
  * https://cloud.google.com/bigquery/quotas#standard_tables
  */
-const loadsInTenSeconds = 4
-const tenSecondsMs = 10_000
-/** Beyond so many of one process in a day, one a minute: that is 1,440 a day less what others leave. */
-const loadsBeforeSlow = 1_000
-const slowMs = 60_000
-const dayMs = 24 * 60 * 60 * 1000
+const loadLimit: ChangeLimit = {
+  burst: 4,
+  burstMs: 10_000,
+  beforeSlow: 500,
+  slowMs: 100_000,
+}
 /**
  * Lines that one job takes at most; more wait for the next. They are in memory until the job has ended, some 60 MB. A
- * day's loads of one table still hold 360 million, and LINE takes 173 million pushes of a channel in a day.
+ * day's loads of one table still hold 340 million, and LINE takes 173 million pushes of a channel in a day.
  */
 const linesAtOnce = 250_000
+
+/**
+ * Keeps the next change of a table for the asker, and answers in how many milliseconds it may begin. One that counts
+ * the changes of all processes is what keeps them to BigQuery's limits.
+ */
+export type NextChange = (table: string, limit: ChangeLimit) => Promise<number>
+
+/** Counts the changes of this process alone. */
+function countChangesHere(): NextChange {
+  const allowed = new Map<string, number[]>()
+  return (table, limit) => {
+    const earlier = (allowed.get(table) ?? []).slice(-limit.beforeSlow)
+    const now = Date.now()
+    const at = nextChangeAt(earlier, now, limit)
+    allowed.set(table, [...earlier, at])
+    return Promise.resolve(at - now)
+  }
+}
 
 interface Waiting extends PartLines {
   campaignId: string | undefined
@@ -41,7 +61,6 @@ interface Waiting extends PartLines {
 interface Queue {
   waiting: Waiting[]
   isRunning: boolean
-  startedAt: number[]
   /** Jobs that BigQuery has taken and not yet ended. */
   underWay: Set<Promise<void>>
 }
@@ -52,10 +71,12 @@ export function createLoads({
   connection,
   jobs,
   tables,
+  nextChange = countChangesHere(),
 }: {
   connection: Connection
   jobs: Jobs
   tables: Tables
+  nextChange?: NextChange | undefined
 }) {
   const queues = new Map<string, Queue>()
 
@@ -64,9 +85,15 @@ export function createLoads({
     queue.isRunning = true
     try {
       while (queue.waiting.length > 0) {
-        await untilAllowed(queue)
+        try {
+          await sleep(await nextChange(outcomesTable(deliveryId), loadLimit))
+        } catch (error) {
+          for (const { reject } of queue.waiting.splice(0)) reject(error)
+          return
+        }
         const group = takeGroup(queue)
-        queue.startedAt.push(Date.now())
+        // All of them may have left while they waited.
+        if (group.length === 0) return
         await load(deliveryId, queue, group).then(
           () => group.forEach(({ resolve }) => resolve()),
           (error: unknown) => group.forEach(({ reject }) => reject(error)),
@@ -136,7 +163,6 @@ export function createLoads({
       const queue = queues.get(deliveryId) ?? {
         waiting: [],
         isRunning: false,
-        startedAt: [],
         underWay: new Set(),
       }
       queues.set(deliveryId, queue)
@@ -165,17 +191,6 @@ export function createLoads({
       for (const { underWay } of queues.values()) await Promise.all(underWay)
     },
   }
-}
-
-async function untilAllowed(queue: Queue): Promise<void> {
-  const now = Date.now()
-  queue.startedAt = queue.startedAt.filter((at) => at > now - dayMs)
-  const { startedAt } = queue
-  const fourth = startedAt.at(-loadsInTenSeconds) ?? -Infinity
-  const last = startedAt.at(-1) ?? -Infinity
-  const slow = startedAt.length >= loadsBeforeSlow ? last + slowMs : -Infinity
-  const waitMs = Math.max(fourth + tenSecondsMs, slow) - now
-  if (waitMs > 0) await sleep(waitMs)
 }
 
 function takeGroup(queue: Queue): Waiting[] {

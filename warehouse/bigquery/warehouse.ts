@@ -8,7 +8,7 @@ import { whileAllowed } from './gone.ts'
 import { type OnUsage } from './job.ts'
 import { createJobs } from './jobs.ts'
 import { dropList, inspectList, writeList } from './lists.ts'
-import { createLoads } from './loads.ts'
+import { createLoads, type NextChange } from './loads.ts'
 import { materialiseLog, recipients } from './log.ts'
 import { malformedIds } from './malformed.ts'
 import { outcomesTable } from './names.ts'
@@ -32,16 +32,18 @@ export interface BigQueryWarehouseOptions extends ConnectionOptions {
   readBy?: ReadBy
   /** Told of what each job of a delivery took, again where it is found again; must not reject. */
   onUsage?: OnUsage | undefined
+  /** By which loads keep to the limits of a table. Default counts those of this process alone. */
+  nextChange?: NextChange | undefined
 }
 
 /** Opens the warehouse; nothing is called before the first use. Any number of processes may have it open. */
 export function createBigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse {
-  const { maximumBytesBilled, readBy = 'list', keepDays = 30, now, onUsage } = options
+  const { maximumBytesBilled, readBy = 'list', keepDays = 30, now, onUsage, nextChange } = options
   const connection = connect(options)
   const jobs = createJobs({ connection, maximumBytesBilled, onUsage })
   const tables = createTables(connection, keepDays, now)
   const plans = createPlans(tables)
-  const loads = createLoads({ connection, jobs, tables })
+  const loads = createLoads({ connection, jobs, tables, nextChange })
   const reader = createReader({ connection, jobs, plans, readBy })
   const ensureOwnTables = createOwnTables({ connection, jobs, tables })
   const { dataset, location } = connection
