@@ -20,8 +20,10 @@ import {
   type DeliverCampaignInput,
   type DeliveryResult,
   gateSignal,
+  pageWorkflowId,
   pauseUpdate,
   resumeUpdate,
+  sentSignal,
 } from './messages.ts'
 import { runPages } from './run-pages.ts'
 import { minuteOf, showState } from './shown.ts'
@@ -36,6 +38,10 @@ export async function deliverCampaign(input: DeliverCampaignInput): Promise<Deli
   setHandler(resumeUpdate, (request) => gate.move('open', request))
   setHandler(cancelUpdate, (request) => gate.move('cancelled', request))
   setHandler(gateSignal, (moved) => gate.hear(moved))
+  const sentPages = new Set<string>()
+  setHandler(sentSignal, ({ lane, round, pageNo }) => {
+    sentPages.add(pageWorkflowId(input.deliveryId, lane, round, pageNo))
+  })
 
   // Temporal's own cancel means the same as an operator's: the account is still made.
   void CancellationScope.current().cancelRequested.catch((error: unknown) => {
@@ -44,10 +50,14 @@ export async function deliverCampaign(input: DeliverCampaignInput): Promise<Deli
       gate.move('cancelled', { by: 'Temporal', why: 'The workflow was cancelled in Temporal.' }),
     )
   })
-  return CancellationScope.nonCancellable(() => deliver(input, gate))
+  return CancellationScope.nonCancellable(() => deliver(input, gate, sentPages))
 }
 
-async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise<DeliveryResult> {
+async function deliver(
+  input: DeliverCampaignInput,
+  gate: DeliveryGate,
+  sentPages: Set<string>,
+): Promise<DeliveryResult> {
   const { deliveryId } = input
   const begun = input.carried ?? (await (input.isRecovered ? takeUp : freeze)(input, gate))
   if ('state' in begun) return end(input, gate, begun.state, null, begun.reason)
@@ -56,7 +66,7 @@ async function deliver(input: DeliverCampaignInput, gate: DeliveryGate): Promise
   await operate.setPhase({ deliveryId, phase: 'sending' })
   gate.enter('sending')
   for (;;) {
-    await deliverRound(input, gate, delivery)
+    await deliverRound(input, gate, delivery, sentPages)
     // A page may have read in the store of a cancel that nobody could tell this workflow.
     await gate.refresh()
     if (gate.isCancelled()) break
@@ -175,6 +185,7 @@ async function deliverRound(
   input: DeliverCampaignInput,
   gate: DeliveryGate,
   delivery: CarriedDelivery,
+  sentPages: Set<string>,
 ): Promise<void> {
   const pagesPerRun = input.pagesPerRun ?? defaultPagesPerRun
   let startedInRun = 0
@@ -188,6 +199,7 @@ async function deliverRound(
         gate,
         lane,
         round: delivery.round,
+        sent: sentPages,
         nextPage() {
           if (!isLeft(lane) || !mayStart() || gate.isCancelled()) return undefined
           startedInRun += 1

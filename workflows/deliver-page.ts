@@ -11,7 +11,13 @@ import {
 } from '@temporalio/workflow'
 import { laterGate } from '../domain/delivery.ts'
 import { operate, pages, sender } from './activities.ts'
-import { type DeliverPageInput, gateSignal, type PageResult } from './messages.ts'
+import {
+  type DeliverPageInput,
+  gateSignal,
+  pageSaysWhenSent,
+  type PageResult,
+  sentSignal,
+} from './messages.ts'
 
 /** Waits of a batch whose lane has rate 0; the last is repeated. */
 const stoppedWaitsMs = [2_000, 5_000, 15_000, 60_000]
@@ -114,6 +120,13 @@ export async function deliverPage(input: DeliverPageInput): Promise<PageResult> 
       carried: { batches: queue, unresolvedRequests },
     })
   }
+  const { parent } = workflowInfo()
+  if (parent && gate.position !== 'cancelled' && patched(pageSaysWhenSent))
+    void getExternalWorkflowHandle(parent.workflowId)
+      .signal(sentSignal, { lane, round, pageNo })
+      .catch(() => {
+        // Whoever started this page has ended, and waits for nothing.
+      })
   await pages.recordPage(key)
   return { unresolvedRequests }
 }

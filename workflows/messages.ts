@@ -62,6 +62,9 @@ export interface DeliverPageInput {
   carried?: { batches: number[]; unresolvedRequests: number }
 }
 
+/** One page of a delivery. */
+export type PageKey = Pick<DeliverPageInput, 'lane' | 'round' | 'pageNo'>
+
 export interface PageResult {
   /** Requests without a final outcome after this page. */
   unresolvedRequests: number
@@ -86,6 +89,12 @@ export interface OperatorAnswer {
 export const pauseUpdate = defineUpdate<OperatorAnswer, [OperatorRequest]>('pause')
 export const resumeUpdate = defineUpdate<OperatorAnswer, [OperatorRequest]>('resume')
 export const cancelUpdate = defineUpdate<OperatorAnswer, [OperatorRequest]>('cancel')
+
+/** The mark, in a history, of a release whose pages say when they are sent, and whose deliveries listen. */
+export const pageSaysWhenSent = 'page-says-when-sent'
+
+/** From a page to its delivery: every batch of it is sent, and only its part is still to be written. */
+export const sentSignal = defineSignal<[PageKey]>('sent')
 
 /** From a page to its delivery, and back: the gate has moved. Late news is told by its number. */
 export const gateSignal = defineSignal<[Gate]>('gate')

@@ -2,6 +2,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common'
 import {
   ChildWorkflowFailure,
+  condition,
   getExternalWorkflowHandle,
   isCancellation,
   patched,
@@ -11,15 +12,24 @@ import {
 import { type Lane } from '../domain/lane.ts'
 import { deliverPage } from './deliver-page.ts'
 import { type DeliveryGate } from './delivery-gate.ts'
-import { type DeliverCampaignInput, pageWorkflowId, type PageResult } from './messages.ts'
+import {
+  type DeliverCampaignInput,
+  pageSaysWhenSent,
+  pageWorkflowId,
+  type PageResult,
+} from './messages.ts'
 
 /**
- * Pages at once, and batches outstanding in each. Together at most 3 s of LINE's rate on the lane
+ * Pages that send at once, and batches outstanding in each. Together at most 3 s of LINE's rate on the lane
  * (delivery-protocol 6): 30 multicast batches, 12 push batches; more would only lengthen a drain.
+ *
+ * `recorded` is how many more may be open that are sent and wait for their part to be written: BigQuery takes two
+ * loads in five seconds, and a lane sends ten pages of multicasts in ten. A page of pushes lasts 50 s, and its part is
+ * some 40 MB in a worker's memory.
  */
-const outstanding: Readonly<Record<Lane, { pages: number; window: number }>> = {
-  multicast: { pages: 3, window: 10 },
-  push: { pages: 2, window: 6 },
+const outstanding: Readonly<Record<Lane, { pages: number; window: number; recorded: number }>> = {
+  multicast: { pages: 3, window: 10, recorded: 8 },
+  push: { pages: 2, window: 6, recorded: 2 },
 }
 
 /** Time for a page of an earlier run to end, before another look. */
@@ -32,6 +42,8 @@ export async function runPages(options: {
   lane: Lane
   round: number
   nextPage: () => number | undefined
+  /** Workflow ids of pages that are sent, whether or not they have ended. */
+  sent: Set<string>
   onPage: (result: PageResult) => void
 }): Promise<void> {
   const { input, gate, lane, round } = options
@@ -104,14 +116,40 @@ export async function runPages(options: {
     }
   }
 
+  const { pages, recorded } = outstanding[lane]
+  const ends: Promise<void>[] = []
+  let open = 0
+
+  /** Resolves when it is sent: while its part is written, the next page can be. */
+  async function sendPage(pageNo: number): Promise<void> {
+    const id = pageWorkflowId(deliveryId, lane, round, pageNo)
+    open += 1
+    const ended = deliverPageToItsEnd(pageNo)
+      .then(options.onPage)
+      .finally(() => {
+        open -= 1
+        options.sent.add(id)
+      })
+    // What fails after it is sent is told where all ends are waited for.
+    ended.catch(() => undefined)
+    ends.push(ended)
+    await Promise.race([ended, condition(() => options.sent.has(id))])
+  }
+
   async function runNext(): Promise<void> {
     for (;;) {
       await gate.passed()
+      if (open >= pages + recorded) {
+        await condition(() => open < pages + recorded)
+        continue
+      }
       const pageNo = options.nextPage()
       if (pageNo === undefined) return
-      options.onPage(await deliverPageToItsEnd(pageNo))
+      if (patched(pageSaysWhenSent)) await sendPage(pageNo)
+      else options.onPage(await deliverPageToItsEnd(pageNo))
     }
   }
 
-  await Promise.all(Array.from({ length: outstanding[lane].pages }, runNext))
+  await Promise.all(Array.from({ length: pages }, runNext))
+  await Promise.all(ends)
 }

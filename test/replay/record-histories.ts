@@ -1,5 +1,5 @@
 // Records histories of each shape that a delivery takes: `node test/replay/record-histories.ts`.
-// Run it when a release adds a shape, and never to make a failing replay pass: what was shipped stays.
+// Run when a release adds a shape, into an empty folder, and never over what was shipped: that has to replay for ever.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
@@ -10,7 +10,7 @@ import { pageWorkflowId, pauseUpdate, resumeUpdate } from '../../workflows/messa
 import { type FakeOptions } from '../workflows/fake-activities.ts'
 import { startDelivery, startTemporal } from '../workflows/temporal-server.ts'
 
-const folder = join(import.meta.dirname, 'histories')
+const folder = process.argv[2] ?? join(import.meta.dirname, 'histories')
 const who = { by: 'an operator', why: 'a recording' }
 const env = await startTemporal(
   await findTemporalCli({ named: readSettings().embedded.temporalCli }),
@@ -20,7 +20,7 @@ await mkdir(folder, { recursive: true })
 
 async function save(name: string, workflowId: string, runId?: string) {
   const history = await env.client.workflow.getHandle(workflowId, runId).fetchHistory()
-  await writeFile(join(folder, `${name}.json`), historyToJSON(history))
+  await writeFile(join(folder, `${name}.json`), historyToJSON(history), { flag: 'wx' })
   console.log(name, history.events?.length)
 }
 

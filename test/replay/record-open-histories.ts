@@ -94,6 +94,16 @@ await record({ pages: { multicast: 1, push: 0 }, batchesPerPage: 30 }, async (ru
   await save('open-page-held', pageOf(run, 0))
   await save('open-delivery-held-by-its-pages', run.handle.workflowId)
 })
+{
+  const barrier = createBarrier()
+  await record({ onRecord: () => barrier.opened }, async (run, sends) => {
+    sends.open()
+    await until(() => run.delivery.sent.length === 9)
+    await save('open-delivery-with-sent-pages', run.handle.workflowId)
+    await save('open-page-that-is-sent', pageOf(run, 1))
+    barrier.open()
+  })
+}
 await record({ unresolvedInRoundZero: 2, roundDelayMs: 3_600_000 }, async (run, barrier) => {
   barrier.open()
   await until(() => run.delivery.recordedPages.length === 3)

@@ -59,11 +59,14 @@ async function startHalfway() {
   return { run, goOn: () => goOn.resolve(undefined) }
 }
 
-/** Markers and failed workflow tasks of the delivery's history. */
+/** Marks of the next release and failed workflow tasks in the delivery's history. */
 async function lookBack({ handle }: Run) {
   const { events } = await handle.fetchHistory()
   return {
-    patches: events?.filter((event) => event.markerRecordedEventAttributes).length,
+    patches: events?.filter(({ markerRecordedEventAttributes: marker }) => {
+      const [patch] = marker?.details?.['patch-data']?.payloads ?? []
+      return Buffer.from(patch?.data ?? []).includes('wait-before-the-account')
+    }).length,
     failedTasks: events?.filter(
       ({ workflowTaskFailedEventAttributes: task }) => task && !isDoneAgain(task),
     ).length,

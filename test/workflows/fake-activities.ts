@@ -47,6 +47,8 @@ export interface FakeOptions {
   ) => Promise<void> | void
   /** Reconciliations that find plan and outcomes at odds before one is exact. */
   disagreements?: number
+  /** What recordPage does before the page is noted as recorded. */
+  onRecord?: (page: string) => Promise<void>
 }
 
 export function createFakeActivities(options: FakeOptions) {
@@ -108,7 +110,9 @@ export function createFakeActivities(options: FakeOptions) {
       return { batches, gate: delivery.gate }
     },
     async recordPage({ lane, round, pageNo }) {
-      delivery.recordedPages.push(`${lane}/${round}-${pageNo}`)
+      const page = `${lane}/${round}-${pageNo}`
+      await options.onRecord?.(page)
+      delivery.recordedPages.push(page)
     },
     async countPages({ round }) {
       return round === 0 ? options.pages : { multicast: 1, push: 0 }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BigQuery } from '@google-cloud/bigquery'
 import { type AuthClient, OAuth2Client } from 'google-auth-library'
-import { BigQueryFailure, failureOf } from './failures.ts'
+import { BigQueryFailure, failureOf, failureOfRead } from './failures.ts'
 
 /** What a connection to BigQuery is made from. */
 export interface ConnectionOptions {
@@ -41,6 +41,7 @@ export type Connection = ReturnType<typeof connect>
 // About two minutes in all: longer than BigQuery's own advice for 503, shorter than an activity's time-out.
 const tries = 9
 const longestWaitMs = 30_000
+const userAgent = 'lfm'
 const deadlineMs = 120_000
 
 function isLoopback(endpoint: string): boolean {
@@ -66,13 +67,35 @@ export function connect(options: ConnectionOptions) {
     // Repetitions are ours: only we know which calls may be made again.
     autoRetry: false,
     timeout: deadlineMs,
-    userAgent: 'lfm',
+    userAgent,
     ...(isLoopback(endpoint) && { authClient: nobody() }),
   } as ConstructorParameters<typeof BigQuery>[0])
+
+  /**
+   * One read, once. Past the client, which copies each answer twice in depth: listing 2,000,000 recipients so was a
+   * fifth of a worker's time, and most of its garbage.
+   * @throws BigQueryFailure
+   */
+  async function readOnce({ path, query }: Call): Promise<unknown> {
+    try {
+      const { data } = await client.authClient.request<string>({
+        url: `${endpoint}/bigquery/v2/projects/${project}/${path}`,
+        params: { ...query, prettyPrint: false },
+        headers: { 'User-Agent': userAgent },
+        timeout: deadlineMs,
+        // Else an answer that breaks off would be given as text.
+        responseType: 'text',
+      })
+      return JSON.parse(data)
+    } catch (error) {
+      throw failureOfRead(error)
+    }
+  }
 
   /** One call, once. @throws BigQueryFailure */
   function callOnce(call: Call): Promise<unknown> {
     const { method, path, query, body, upload } = call
+    if (method === 'GET') return readOnce(call)
     const request = upload
       ? {
           uri: `${endpoint}/upload/bigquery/v2/projects/${project}/${path}`,

@@ -55,6 +55,30 @@ export function failureOf(error: unknown): BigQueryFailure {
   return new BigQueryFailure(kindOf(code, reason), reason || String(code), words, error)
 }
 
+/** The failure of a read, from what google-auth-library threw: BigQuery's answer, where there is one, as text. */
+export function failureOfRead(error: unknown): BigQueryFailure {
+  const { response } = (error ?? {}) as { response?: { status: number; data?: unknown } }
+  if (!response) return failureOf(error)
+  const told = errorIn(response.data)
+  return failureOf({
+    message: `BigQuery answered ${response.status}.`,
+    ...told,
+    code: response.status,
+  })
+}
+
+/** What an answer says of its error; nothing where it is no JSON, as of a proxy. */
+function errorIn(body: unknown): { errors?: ErrorProto[]; message?: string } {
+  try {
+    const { error } = JSON.parse(String(body)) as {
+      error?: { errors?: ErrorProto[]; message?: string }
+    }
+    return error ?? {}
+  } catch {
+    return {}
+  }
+}
+
 function kindOf(code: unknown, reason: string): FailureKind {
   if (throttles.includes(reason) || code === 429) return 'throttled'
   if (lost.includes(reason)) return 'lost'

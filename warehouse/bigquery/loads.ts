@@ -23,8 +23,8 @@ export interface PartLines {
  * https://cloud.google.com/bigquery/quotas#standard_tables
  */
 const loadLimit: ChangeLimit = {
-  burst: 4,
-  burstMs: 10_000,
+  burst: 2,
+  burstMs: 5_000,
   beforeSlow: 500,
   slowMs: 100_000,
 }
