@@ -1,4 +1,5 @@
 // Activities in memory for tests of workflows: a delivery whose store is a few variables.
+import { activityInfo, Context } from '@temporalio/activity'
 import { type CloseActivities } from '../../activities/close-account.ts'
 import { type FreezeActivities } from '../../activities/freeze-audience.ts'
 import { type OperateActivities } from '../../activities/operate.ts'
@@ -10,6 +11,8 @@ import {
 } from '../../activities/send-batch.ts'
 import { type Gate } from '../../domain/delivery.ts'
 import { emptyAccount } from '../../domain/outcome.ts'
+
+const beatEveryMs = 1_000
 
 type AllActivities = CloseActivities &
   FreezeActivities &
@@ -35,6 +38,8 @@ export interface FakeOptions {
   batchesPerPage: number
   /** What sendBatch does besides; it is noted as sent afterwards. */
   onSend?: (input: SendBatchInput, n: number) => Promise<SendBatchResult | undefined>
+  /** Whether sendBatch heartbeats, as it does by default; else Temporal gives an attempt up after 5 s. */
+  heartbeats?: boolean
   refuseFreeze?: string
   quotaProblem?: string
   /** Batches that stay unresolved in round 0. */
@@ -70,10 +75,35 @@ export function createFakeActivities(options: FakeOptions) {
     ended: undefined,
     closedBecause: undefined,
   }
+  /** By activity, for a test may hold a send for longer than Temporal waits for an attempt. */
+  const underWay = new Map<string, Promise<SendBatchResult>>()
   let left = options.unresolvedInRoundZero ?? 0
   let sends = 0
   let disagreements = options.disagreements ?? 0
   const planned = (options.pages.multicast + options.pages.push) * options.batchesPerPage
+
+  async function send(input: SendBatchInput): Promise<SendBatchResult> {
+    if (delivery.gate.position !== 'open') return { kind: 'held', gate: delivery.gate }
+    const told = await options.onSend?.(input, ++sends)
+    if (told) return told
+    delivery.sent.push(input)
+    const unresolvedRequests = input.round === 0 && input.batchNo < left ? 1 : 0
+    return { kind: 'finished', finalRecipients: 1, unresolvedRequests }
+  }
+
+  /** Sends once, however often Temporal tries: an attempt beside a slow one waits for it. Only a failure is repeated. */
+  async function sendOnce(input: SendBatchInput): Promise<SendBatchResult> {
+    const { workflowExecution, activityId } = activityInfo()
+    const name = `${workflowExecution?.runId}/${activityId}`
+    const sending = underWay.get(name) ?? send(input)
+    underWay.set(name, sending)
+    try {
+      return await sending
+    } catch (error) {
+      underWay.delete(name)
+      throw error
+    }
+  }
 
   const activities: AllActivities = {
     async freezeAudience() {
@@ -123,12 +153,14 @@ export function createFakeActivities(options: FakeOptions) {
       delayMs: options.roundDelayMs ?? 10,
     }),
     async sendBatch(input) {
-      if (delivery.gate.position !== 'open') return { kind: 'held', gate: delivery.gate }
-      const told = await options.onSend?.(input, ++sends)
-      if (told) return told
-      delivery.sent.push(input)
-      const unresolvedRequests = input.round === 0 && input.batchNo < left ? 1 : 0
-      return { kind: 'finished', finalRecipients: 1, unresolvedRequests }
+      const context = Context.current()
+      const beats = options.heartbeats ?? true
+      const beat = beats ? setInterval(() => context.heartbeat(), beatEveryMs) : undefined
+      try {
+        return await sendOnce(input)
+      } finally {
+        clearInterval(beat)
+      }
     },
     async closeLedger({ why }) {
       await options.before?.('closeLedger')

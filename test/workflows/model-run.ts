@@ -15,7 +15,7 @@ import {
 import { deliveryQueue, laneQueue, warehouseQueue } from '../../workflows/queues.ts'
 import { type ModelAnswer, type ModelPlan, sendName } from './delivery-model.ts'
 import { createFakeActivities } from './fake-activities.ts'
-import { isDoneAgain, lineChannelId } from './temporal-server.ts'
+import { heartbeatsAtOnce, isDoneAgain, lineChannelId } from './temporal-server.ts'
 
 const beatEveryMs = 1_000
 const interrupted = 'The attempt was interrupted.'
@@ -128,7 +128,7 @@ export async function startModelRun(
     },
   }
 
-  const base = { connection: env.nativeConnection }
+  const base = { connection: env.nativeConnection, ...heartbeatsAtOnce }
   const startWorkers = {
     delivery: async () => [
       await Worker.create({

@@ -16,16 +16,17 @@ test('a page that is cancelled in Temporal pauses its delivery, and goes on when
   await using run = await startDelivery(env, inject('bundlePath'), {
     pages: { multicast: 1, push: 0 },
     batchesPerPage: 3,
+    heartbeats: false,
     async onSend() {
       going += 1
       return goOn.promise
     },
   })
-  await vi.waitFor(() => expect(going).toBe(3), { timeout: 20_000 })
+  await vi.waitFor(() => expect(going).toBe(3), { timeout: 60_000 })
   const deliveryId = run.handle.workflowId.replace('delivery/', '')
   await env.client.workflow.getHandle(pageWorkflowId(deliveryId, 'multicast', 0, 0)).cancel()
   // Those under way are ended by Temporal, for these never heartbeat.
-  await vi.waitFor(() => expect(run.delivery.gate.position).toBe('paused'), { timeout: 30_000 })
+  await vi.waitFor(() => expect(run.delivery.gate.position).toBe('paused'), { timeout: 60_000 })
   expect(run.delivery.gate).toMatchObject({
     by: 'LFM',
     why: expect.stringContaining('multicast/0-0 ended by itself') as string,

@@ -1,4 +1,5 @@
 // A real Temporal dev server for a test file, and workers on it that replay at every step.
+import { setTimeout as sleep } from 'node:timers/promises'
 import proto from '@temporalio/proto'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker, type WorkflowBundle } from '@temporalio/worker'
@@ -44,19 +45,35 @@ export const isDoneAgain = (task: { cause?: unknown }) => task.cause === unhandl
 /** Of Temporal's TaskQueueType. */
 const activityQueue = 2
 
-/** Sets the batches a second that the queue of a lane gives out; 0 stops it. */
+/** Sets the batches a second that the queue of a lane gives out; 0 stops it. Resolves when the queue keeps to it. */
 export async function setQueueRate(
   env: TestWorkflowEnvironment,
   { lineChannelId, lane }: { lineChannelId: string; lane: Lane },
   requestsPerSecond: number,
 ): Promise<void> {
-  await env.client.connection.workflowService.updateTaskQueueConfig({
-    namespace: env.client.options.namespace,
+  const { workflowService } = env.client.connection
+  const { namespace } = env.client.options
+  const taskQueue = laneQueue(lineChannelId, lane)
+  await workflowService.updateTaskQueueConfig({
+    namespace,
     identity: 'a test',
-    taskQueue: laneQueue(lineChannelId, lane),
+    taskQueue,
     taskQueueType: activityQueue,
     updateQueueRateLimit: { rateLimit: { requestsPerSecond }, reason: 'a test' },
   })
+  for (;;) {
+    const { config } = await workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: activityQueue,
+      reportConfig: true,
+    })
+    const shown = config?.queueRateLimit
+    // Of a rate of 0 the server may leave the number out.
+    const rate = shown?.rateLimit?.requestsPerSecond ?? 0
+    if (shown?.metadata?.reason === 'a test' && rate === requestsPerSecond) return
+    await sleep(20)
+  }
 }
 
 /** Activities of a page of round 0 that no worker has taken. */
@@ -69,6 +86,12 @@ export async function waitingBatches(
   const { raw } = await page.describe()
   return (raw.pendingActivities ?? []).filter(({ lastStartedTime }) => !lastStartedTime).length
 }
+
+/**
+ * Of a worker whose activities are held up: each heartbeat is passed on. By default the SDK passes one on after four of
+ * the five seconds that a send has, which leaves a busy machine one.
+ */
+export const heartbeatsAtOnce = { maxHeartbeatThrottleInterval: 500 }
 
 /** Starts workers with fake activities and a delivery on them. */
 export async function startDelivery(
@@ -84,7 +107,7 @@ export async function startDelivery(
   const { activities, delivery } = createFakeActivities(options)
   // Lane queues are named by channel: one for each delivery, so that no test serves another's batches.
   const channel = `${lineChannelId}${Math.floor(Math.random() * 1e9)}`
-  const base = { connection: env.nativeConnection, shutdownGraceTime: 1_000 }
+  const base = { connection: env.nativeConnection, shutdownGraceTime: 1_000, ...heartbeatsAtOnce }
   const workers = await Promise.all([
     Worker.create({
       ...base,
