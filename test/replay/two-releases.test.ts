@@ -55,7 +55,7 @@ async function startHalfway() {
   const onSend: FakeOptions['onSend'] = (_input, n) =>
     n === 8 ? goOn.promise : Promise.resolve(undefined)
   const run = await startDelivery(env, inject('bundlePath'), { ...plan, onSend })
-  await vi.waitFor(() => expect(run.delivery.sent.length).toBeGreaterThan(7), { timeout: 20_000 })
+  await vi.waitFor(() => expect(run.delivery.sent.length).toBeGreaterThan(7), { timeout: 60_000 })
   return { run, goOn: () => goOn.resolve(undefined) }
 }
 
@@ -94,7 +94,7 @@ test('workers of two releases send a delivery together until the older one is go
   const { run: begun, goOn } = await startHalfway()
   await using run = begun
   await using _next = await startNextRelease(run)
-  await vi.waitFor(() => expect(run.delivery.sent).toHaveLength(all - 1), { timeout: 20_000 })
+  await vi.waitFor(() => expect(run.delivery.sent).toHaveLength(all - 1), { timeout: 60_000 })
   await run.stopWorkflowWorker()
   goOn()
   expect(await run.handle.result()).toMatchObject({ state: 'done', account: { accepted: all } })

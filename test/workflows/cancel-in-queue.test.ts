@@ -13,16 +13,20 @@ afterAll(() => env.teardown())
 
 const who = { by: 'an operator', why: 'a test' }
 test('a cancel ends batches that wait in a queue of rate 0', async () => {
+  let isStopped = false
   await using run = await startDelivery(env, inject('bundlePath'), {
     pages: { multicast: 1, push: 0 },
     batchesPerPage: 3,
     async onSend(input): Promise<SendBatchResult> {
       await setQueueRate(env, input, 0)
+      isStopped = true
       return { kind: 'stopped' }
     },
   })
+  // Before they are given out for the first time they wait as well.
+  await vi.waitUntil(() => isStopped, { timeout: 60_000 })
   await vi.waitFor(async () => expect(await waitingBatches(env, run.handle.workflowId)).toBe(3), {
-    timeout: 30_000,
+    timeout: 60_000,
     interval: 100,
   })
   const answer = await run.handle.executeUpdate(cancelUpdate, { args: [who] })
@@ -48,7 +52,7 @@ test('a cancel waits until batches under way have recorded their answers', async
       if (activity === 'closeLedger') wasClosedEarly ||= !isRecorded
     },
   })
-  await vi.waitFor(() => expect(going).toBe(2), { timeout: 20_000 })
+  await vi.waitFor(() => expect(going).toBe(2), { timeout: 60_000 })
   await run.handle.executeUpdate(cancelUpdate, { args: [who] })
   const page = env.client.workflow.getHandle(
     pageWorkflowId(run.handle.workflowId.replace('delivery/', ''), 'multicast', 0, 0),
@@ -60,7 +64,7 @@ test('a cancel waits until batches under way have recorded their answers', async
       // Temporal's PENDING_ACTIVITY_STATE_CANCEL_REQUESTED.
       expect(states).toEqual([3, 3])
     },
-    { timeout: 20_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   )
   isRecorded = true
   recorded.resolve(undefined)

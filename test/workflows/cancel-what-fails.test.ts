@@ -26,7 +26,7 @@ test.each([
       throw new Error('What it needs is away.')
     },
   })
-  await vi.waitFor(() => expect(tries).toBeGreaterThan(1), { timeout: 20_000 })
+  await vi.waitFor(() => expect(tries).toBeGreaterThan(1), { timeout: 60_000 })
   const who = { by: 'an operator', why: 'the shop is closed' }
   const answer = await run.handle.executeUpdate(cancelUpdate, { args: [who] })
   expect(answer.state).toBe('cancelling')

@@ -51,7 +51,7 @@ describe('deliverCampaign', () => {
         return undefined
       },
     })
-    await vi.waitFor(() => expect(run.delivery.sent.length).toBeGreaterThan(2), { timeout: 20_000 })
+    await vi.waitFor(() => expect(run.delivery.sent.length).toBeGreaterThan(2), { timeout: 60_000 })
     const paused = await run.handle.executeUpdate(pauseUpdate, { args: [who] })
     expect(paused).toMatchObject({ state: 'paused', gate: { position: 'paused', ...who } })
     release()
@@ -73,7 +73,7 @@ describe('deliverCampaign', () => {
     })
     const described = async () => (await run.handle.describe()).searchAttributes.LfmState
     await vi.waitFor(async () => expect(await described()).toEqual(['paused']), {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 100,
     })
     await run.handle.executeUpdate(resumeUpdate, { args: [who] })
@@ -97,15 +97,18 @@ describe('deliverCampaign', () => {
   test('a cancelled delivery is never opened again', async () => {
     let release = () => {}
     const mayGoOn = new Promise<void>((resolve) => (release = resolve))
+    let going = 0
     await using run = await startDelivery(env, bundlePath, {
       pages: { multicast: 1, push: 0 },
       batchesPerPage: 2,
       onSend: async () => {
+        going += 1
         await mayGoOn
         return undefined
       },
     })
-    await vi.waitFor(() => expect(run.delivery.phases).toContain('sending'), { timeout: 20_000 })
+    // One that is under way keeps the cancelled delivery from its end.
+    await vi.waitFor(() => expect(going).toBeGreaterThan(0), { timeout: 60_000 })
     await run.handle.executeUpdate(cancelUpdate, { args: [who] })
     const answer = await run.handle.executeUpdate(resumeUpdate, { args: [who] })
     expect(answer.state).toBe('cancelling')
@@ -142,7 +145,7 @@ describe('deliverCampaign', () => {
       },
       { pagesPerRun: 3 },
     )
-    await vi.waitFor(() => expect(run.delivery.sent.length).toBeGreaterThan(5), { timeout: 20_000 })
+    await vi.waitFor(() => expect(run.delivery.sent.length).toBeGreaterThan(5), { timeout: 60_000 })
     await run.handle.executeUpdate(pauseUpdate, { args: [who] })
     release()
     await run.handle.executeUpdate(resumeUpdate, { args: [who] })
@@ -178,11 +181,11 @@ describe('deliverCampaign', () => {
         return undefined
       },
     })
-    await vi.waitFor(() => expect(run.delivery.sent).toHaveLength(2), { timeout: 20_000 })
+    await vi.waitFor(() => expect(run.delivery.sent).toHaveLength(2), { timeout: 60_000 })
     await env.client.workflow
       .getHandle(`${run.handle.workflowId}/multicast/0-0`)
       .terminate('a test')
-    await vi.waitFor(() => expect(run.delivery.gate.position).toBe('paused'), { timeout: 20_000 })
+    await vi.waitFor(() => expect(run.delivery.gate.position).toBe('paused'), { timeout: 60_000 })
     release()
     await run.handle.executeUpdate(resumeUpdate, { args: [who] })
     expect(await run.handle.result()).toMatchObject({ state: 'done', account: { accepted: 3 } })
@@ -228,7 +231,7 @@ describe('deliverCampaign', () => {
       batchesPerPage: 1,
       quotaProblem: 'The quota leaves 3 messages.',
     })
-    await vi.waitFor(() => expect(run.delivery.gate.position).toBe('paused'), { timeout: 20_000 })
+    await vi.waitFor(() => expect(run.delivery.gate.position).toBe('paused'), { timeout: 60_000 })
     expect(run.delivery.gate.why).toBe('The quota leaves 3 messages.')
     expect(run.delivery.sent).toEqual([])
     await run.handle.executeUpdate(resumeUpdate, { args: [who] })

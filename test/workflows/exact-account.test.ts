@@ -34,7 +34,7 @@ test('a cancelled delivery that does not add up is closed again before each look
       return { kind: 'again' }
     },
   })
-  await vi.waitFor(() => expect(going).toBe(1), { timeout: 20_000 })
+  await vi.waitFor(() => expect(going).toBe(1), { timeout: 60_000 })
   const who = { by: 'an operator', why: 'a test' }
   await run.handle.executeUpdate(cancelUpdate, { args: [who] })
   goOn.resolve(undefined)

@@ -5,7 +5,8 @@ import { cancelUpdate, pauseUpdate, resumeUpdate } from '../../workflows/message
 import { type DeliveryModel, type ModelAnswer, type Operation } from './delivery-model.ts'
 import { type ModelRun } from './model-run.ts'
 
-const patienceMs = 15_000
+/** For what never comes: one workflow task that is lost costs 10 s, and a step may take several tasks. */
+const patienceMs = 60_000
 const lookEveryMs = 10
 const updates = { pause: pauseUpdate, resume: resumeUpdate, cancel: cancelUpdate }
 const why = 'a test'

@@ -12,7 +12,7 @@ import { startTemporal } from './temporal-server.ts'
 
 const numRuns = Number(process.env.MODEL_RUNS ?? 10)
 const seed = Number(process.env.MODEL_SEED ?? 20_261_124)
-const msPerRun = 30_000
+const msPerRun = 120_000
 
 const warnings: string[] = []
 let env: TestWorkflowEnvironment
