@@ -210,10 +210,9 @@ test('a webhook is told each alert once, again where it refused, and neither log
   expect(kinds.length).toBe((await openAlerts()).length)
   const names = ['id', 'kind', 'deliveryId', 'campaignId', 'waitsFor', 'since', 'raisedAt']
   expect(Object.keys(posted[0] ?? {})).toEqual(names)
-  expect(lines.filter(({ failure }) => failure !== undefined)).toMatchObject([
-    { failure: 'status 503' },
-    { failure: 'status 302' },
-  ])
+  // Two senders at once: which of them logs first is nobody's promise.
+  const failures = lines.flatMap(({ failure }) => (typeof failure === 'string' ? [failure] : []))
+  expect(failures.toSorted()).toEqual(['status 302', 'status 503'])
   expect(JSON.stringify([lines, posted])).not.toContain('let-me-in')
 })
 
