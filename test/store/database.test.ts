@@ -64,4 +64,4 @@ test('a connection on which nothing is heard any more is given up, and the next 
   expect(toProblem(silence).kind).toBe('store-away')
   proxy.set('open')
   expect((await backend.execute(far)).rows).not.toEqual(rows)
-}, 30_000)
+})

@@ -198,14 +198,14 @@ test('beside other senders a lane settles within 60 s near what they leave, with
     }),
     { numRuns: 6 },
   )
-}, 120_000)
+})
 
 test('a lane is back at 95 % of its rate within 60 s after the other senders have gone', async () => {
   const scene = { burstSeconds: 0.1, latencySeconds: 0.1, others: 'even', seed: 1 } as const
   const rows = await play({ ...scene, lane: 'push', left: (at) => (at < 40 ? 0.3 : 1) }, 102)
   expect(sum(rows.slice(30, 40)).perSecond).toBeLessThan(limits.push * 0.4)
   expect(sum(rows.slice(100)).perSecond).toBeGreaterThan(limits.push * 0.98 * 0.95)
-}, 60_000)
+})
 
 test('single calls answered 429 among others that pass leave the rate alone', async () => {
   const { channel } = await opened.delivery()
@@ -229,7 +229,8 @@ test('single calls answered 429 among others that pass leave the rate alone', as
 test('a share of the calls lowers the rate, once for all that were permitted before, and a new rate of an operator is in force at once', async () => {
   const { channel } = await opened.delivery()
   const { channels: stored } = opened.store
-  const beganAt = Date.now()
+  // Ahead of the clock, for a lowered rate comes back with time, and stays what it is until its instant.
+  const beganAt = Date.now() + 600_000
   const note = async (lowerings: number, throttles: number, afterMs: number) => {
     const { rows } = await client.query<{ is_lowered: boolean }>(
       `select note_throttles($1, 'push', $2, $3, $4) as is_lowered`,

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => opened[Symbol.asyncDispose]())
 
 /** Longer than a test takes from a permit to what it says of the time that is left. */
-const times = { deadlineMs: 30_000, longestWaitMs: 500, lifetimeMs: 10_000 }
+const times = { deadlineMs: 30_000, longestWaitMs: 500, lifetimeMs: 60_000 }
 /** Calls a second of a lane that has no second permit for the time of a test. */
 const slow = 0.01
 /** Share of a channel's rate that is spent; see store/channels.ts. */
