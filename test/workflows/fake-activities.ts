@@ -156,8 +156,13 @@ export function createFakeActivities(options: FakeOptions) {
       const context = Context.current()
       const beats = options.heartbeats ?? true
       const beat = beats ? setInterval(() => context.heartbeat(), beatEveryMs) : undefined
+      // A test that fails may hold a send for good; its worker ends all the same, so that one hears why it failed.
+      const { promise: workerEnds, reject } = Promise.withResolvers<never>()
+      context.cancellationSignal.addEventListener('abort', () => {
+        if (context.cancellationDetails?.workerShutdown) reject(new Error('The worker ends.'))
+      })
       try {
-        return await sendOnce(input)
+        return await Promise.race([sendOnce(input), workerEnds])
       } finally {
         clearInterval(beat)
       }
