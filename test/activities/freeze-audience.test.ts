@@ -77,13 +77,15 @@ test.each([
   ['is cancelled with its delivery', 'cancelled', false],
 ] as const)('a freeze whose activity ends %s', async (_, position, isHandedOver) => {
   const reasons: unknown[] = []
+  const begun = Promise.withResolvers<undefined>()
   const { gate, run } = freezing(true, async (request, signal) => {
     signal.addEventListener('abort', () => reasons.push(signal.reason))
+    begun.resolve(undefined)
     return untilAborted(request, signal)
   })
   const env = attempt(1)
   const running = env.run(run, input)
-  await new Promise(setImmediate)
+  await begun.promise
   gate.position = position
   env.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }))
   // What Temporal is told is its own word in either case.
