@@ -17,7 +17,20 @@ import { createFakeActivities, type FakeOptions } from './fake-activities.ts'
 /** LINE channel id of the deliveries of these tests. */
 export const lineChannelId = '1650000001'
 
-export function startTemporal(temporalCli: string): Promise<TestWorkflowEnvironment> {
+/** The SDK gives a server five seconds to start: too few where the CLI is read for the first time on a busy machine. */
+const startsTried = 6
+
+export async function startTemporal(temporalCli: string): Promise<TestWorkflowEnvironment> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startLocal(temporalCli)
+    } catch (error) {
+      if (tries === startsTried || !/did not start within/.test(String(error))) throw error
+    }
+  }
+}
+
+function startLocal(temporalCli: string): Promise<TestWorkflowEnvironment> {
   return TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: temporalCli },
