@@ -1,9 +1,10 @@
 // Kills of a worker with -9: at any time, and at the points where it hurts most.
-import { type FSWatcher, mkdirSync, readdirSync, watch } from 'node:fs'
-import { join } from 'node:path'
+import { type FSWatcher, mkdirSync, watch } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FaultKind, faultKind, NotHit } from './fault.ts'
+import { inFreeze } from './freeze-kill.ts'
 import { type ChaosSystem } from './system.ts'
+import { isTemporary, namesIn, warehouse } from './warehouse-folder.ts'
 
 const worker = 'worker'
 /** Often enough to meet a file that is there for some ten milliseconds. */
@@ -130,15 +131,6 @@ const whilePaused = faultKind({
     }),
 })
 
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    // Not made yet.
-    return []
-  }
-}
-
 /** Names that come up in a folder from now on, also those that are there for a moment only; each is taken once. */
 function newNamesIn(folder: string): { take: () => string[]; watcher: FSWatcher } {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -161,13 +153,12 @@ function atAFile(options: {
   what: string
   /** Where the files lie; made afresh, for the delivery's id is in it. */
   folder: (system: ChaosSystem, deliveryId: string) => string
-  isThere: (names: string[], point: string, folder: string, deliveryId: string) => boolean
-  /** Whether only names count that were not there at the look before; what a kill left behind is none. */
-  newOnly?: boolean
+  /** Told the names that were not there at the look before; what a kill left behind is none. */
+  isThere: (names: string[], point: string, deliveryId: string) => boolean
   /** Why the kill came too late, if it did. */
   missed: (system: ChaosSystem, deliveryId: string, point: string) => Promise<string | undefined>
   /** When to begin looking closely. */
-  isNear?: (system: ChaosSystem, deliveryId: string) => Promise<boolean>
+  isNear: (system: ChaosSystem) => Promise<boolean>
 }): FaultKind {
   return faultKind({
     name: options.name,
@@ -176,21 +167,15 @@ function atAFile(options: {
     draw: (random) => ({ point: random.pick(options.points) }),
     async run(system, { point }) {
       const id = await system.deliveryId
-      const folder = options.folder(system, id)
-      if (options.isNear)
-        await system.until(options.what, async () => options.isNear?.(system, id) ?? true, {
-          everyMs: 50,
-        })
-      const fresh = options.newOnly ? newNamesIn(folder) : undefined
+      await system.until(options.what, () => options.isNear(system), { everyMs: 50 })
+      const fresh = newNamesIn(options.folder(system, id))
       try {
         // Looked for without keeping others from the worker; the point is met only where it is free at that moment.
-        await system.until(
-          options.what,
-          () => options.isThere(fresh ? fresh.take() : namesIn(folder), point, folder, id),
-          { everyMs: closelyMs },
-        )
+        await system.until(options.what, () => options.isThere(fresh.take(), point, id), {
+          everyMs: closelyMs,
+        })
       } finally {
-        fresh?.watcher.close()
+        fresh.watcher.close()
       }
       return system.parts.alone([worker], async () => {
         if (!system.parts.isUp(worker)) throw new NotHit('The worker was down already.')
@@ -204,27 +189,7 @@ function atAFile(options: {
   })
 }
 
-const warehouse = (system: ChaosSystem, ...path: string[]) =>
-  join(system.embedded.dataDir, 'warehouse', ...path)
-const isTemporary = (name: string) => name.startsWith('.')
-
 const isEnding = async (system: ChaosSystem) => system.isCancelled() || (await system.share()) > 0.9
-
-const inFreeze = atAFile({
-  name: 'worker-kill-in-freeze',
-  points: ['before its files', 'between its files', 'after its files'],
-  what: 'in the freeze',
-  folder: (system, id) => warehouse(system, 'plans', id),
-  isThere(names, point, folder) {
-    if (point === 'before its files') return names.length > 0
-    if (point === 'after its files') return names.some((name) => !isTemporary(name))
-    return names.some((name) => isTemporary(name) && namesIn(join(folder, name)).length > 0)
-  },
-  async missed(system, id) {
-    const plan = await system.ledger.requests(id)
-    return plan && 'The plan was committed before the kill.'
-  },
-})
 
 const inPageEnd = atAFile({
   name: 'worker-kill-in-page-end',
@@ -234,7 +199,6 @@ const inPageEnd = atAFile({
   isNear: async (system) =>
     system.isCancelled() ||
     Math.max(await system.share('multicast'), await system.share('push')) > 0.9,
-  newOnly: true,
   isThere: (names, point) =>
     names.some((name) => isTemporary(name) === (point === 'while its part is written')),
   missed: async (system) =>
@@ -271,8 +235,7 @@ const inLog = atAFile({
   what: 'in making the log',
   folder: (system) => warehouse(system, 'delivery_log'),
   isNear: isEnding,
-  newOnly: true,
-  isThere: (names, point, _, id) =>
+  isThere: (names, point, id) =>
     names.some(
       (name) => name.includes(id) && isTemporary(name) === (point === 'while it is written'),
     ),
