@@ -1,4 +1,6 @@
 // Finds free ports, and names the settings whose port another program has.
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /** A port that a part is about to listen on, with the setting that names it. */
@@ -31,19 +33,49 @@ async function listen(
  */
 const quiet = { lowest: 12_000, highest: 32_000 }
 
-/** Ports that nobody listens on now. All are held until the last is found, so that no two are equal. */
-export async function freePorts(count: number): Promise<number[]> {
-  const held: Awaited<ReturnType<typeof listen>>[] = []
-  while (held.length < count) {
-    const port = quiet.lowest + Math.floor(Math.random() * (quiet.highest - quiet.lowest))
-    const found = await listen(port, '127.0.0.1').catch((error: unknown) => {
-      if (isTaken(error)) return undefined
-      throw error
-    })
-    if (found) held.push(found)
+/**
+ * Keeps a port for this process as long as it lives, by the UDP port of the same number, which no part uses: another
+ * process that looks for ports does not find it, not even before its part listens, or while the part is down.
+ * @throws Error with EADDRINUSE where somebody keeps it already.
+ */
+async function keep(port: number): Promise<Socket> {
+  const socket = createSocket('udp4').unref()
+  const kept = once(socket, 'listening')
+  socket.bind({ port, address: '127.0.0.1', exclusive: true })
+  try {
+    await kept
+    return socket
+  } catch (error) {
+    socket.close()
+    throw error
   }
-  await Promise.all(held.map(({ close }) => close()))
-  return held.map(({ port }) => port)
+}
+
+/** A port that is kept and that nobody listens on; undefined where the one that was drawn is not such. */
+async function tryPort(): Promise<number | undefined> {
+  const port = quiet.lowest + Math.floor(Math.random() * (quiet.highest - quiet.lowest))
+  let kept: Socket | undefined
+  try {
+    // First, for to listen where another is about to would be in its way.
+    kept = await keep(port)
+    const { close } = await listen(port, '127.0.0.1')
+    await close()
+    return port
+  } catch (error) {
+    kept?.close()
+    if (isTaken(error)) return undefined
+    throw error
+  }
+}
+
+/** Ports that nobody listens on now; each is found once, and by one process, for as long as that lives. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found: number[] = []
+  while (found.length < count) {
+    const port = await tryPort()
+    if (port !== undefined) found.push(port)
+  }
+  return found
 }
 
 const isTaken = (error: unknown) =>

@@ -1,4 +1,6 @@
 // Ports that are taken are told by the name of their setting.
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -37,4 +39,38 @@ test('two settings with the same port are told', async () => {
 
 test('free ports are all different', async () => {
   expect(new Set(await freePorts(20)).size).toBe(20)
+})
+
+const portsPath = new URL('../../embedded/ports.ts', import.meta.url).href
+
+/** Whether the port could be kept for this process now. */
+async function isUnkept(port: number): Promise<boolean> {
+  const socket = createSocket('udp4')
+  try {
+    const bound = once(socket, 'listening')
+    socket.bind(port, '127.0.0.1')
+    await bound
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.close()
+  }
+}
+
+test('a port that a process has found is found by no other until it has ended, though nobody listens on it', async () => {
+  const script = `import { freePorts } from ${JSON.stringify(portsPath)}
+    process.send(await freePorts(1))
+    process.on('message', () => undefined)`
+  const finder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const [[port]] = (await once(finder, 'message')) as [[number]]
+  const server = createServer().listen(port, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  expect(await isUnkept(port)).toBe(false)
+  finder.kill('SIGKILL')
+  await once(finder, 'exit')
+  expect(await isUnkept(port)).toBe(true)
 })
