@@ -32,7 +32,7 @@ export interface BigQueryControl {
   tables(prefix: string): Promise<string[]>
 }
 
-const patienceMs = 30_000
+const patienceMs = 100_000
 const lookEveryMs = 10
 
 export function createBigQueryControl(env: Record<string, string | undefined>): BigQueryControl {

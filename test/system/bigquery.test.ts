@@ -33,6 +33,11 @@ const deliveries = 'lfm_lfm_0'
 const killWorker = () => system.embedded.kill('worker', 'SIGKILL')
 const restartWorker = () => system.embedded.restart('worker')
 
+function signalWorker(signal: NodeJS.Signals, worker = 'worker'): void {
+  const found = system.embedded.processes().find(({ name }) => name === worker)
+  if (found) process.kill(found.pid, signal)
+}
+
 async function expectNoPlan({ id }: Started): Promise<void> {
   const { plan } = await system.client.call('getDelivery', { params: { id } })
   expect(plan).toBeNull()
@@ -83,6 +88,9 @@ test('a worker killed in a freeze leaves no plan, and the delivery goes on with 
     // A later one takes its time.
     { do: 'job-stays', runningPolls: 8, when: { jobIdPrefix: deliveries, nth: 2 } },
   ]) {
+    // No freeze is over before the kill: whatever comes after the point takes its time.
+    const after = { jobIdPrefix: deliveries, from: fault.when.nth + 1 }
+    await bigQuery.addFault({ on: 'jobs.insert', do: 'job-stays', runningPolls: 8, when: after })
     await bigQuery.addFault({ on: 'jobs.insert', ...fault })
     const delivery = await system.deliver({ sql: anyHalf, text: 'Hello' })
     await bigQuery.untilFired()
@@ -130,8 +138,12 @@ test('outcomes that went down with a BigQuery that was away for a while are made
   expect(await bigQuery.jobs(delivery.id, 'load')).not.toEqual([])
   await system.embedded.kill('bigquery', 'SIGKILL')
   await sleep(3_000)
+  // Or else it could have loaded again before that is looked at.
+  signalWorker('SIGSTOP')
+  onTestFinished(() => signalWorker('SIGCONT'))
   await system.embedded.restart('bigquery')
   expect(await bigQuery.jobs(delivery.id, 'load')).toEqual([])
+  signalWorker('SIGCONT')
   await system.expectExact(delivery, { planned: 20_000, accepted: 20_000 })
 })
 
@@ -139,16 +151,12 @@ test('a freeze that stalls and wakes up late moves nothing of the plan that is b
   await system.embedded.kill('worker', 'SIGTERM')
   const stalled = await startWatchedWorker(system)
   onTestFinished(() => stalled.close())
-  const signal = (name: NodeJS.Signals) => {
-    const found = system.embedded.processes().find(({ name: part }) => part === stalled.name)
-    if (found) process.kill(found.pid, name)
-  }
   const when = { jobIdPrefix: deliveries, nth: 2 }
   await bigQuery.addFault({ on: 'jobs.insert', do: 'job-stays', runningPolls: 5, when })
   const delivery = await system.deliver({ sql: anyHalf, text: 'Hello', rate: { multicast: 2 } })
   await bigQuery.untilFired()
-  signal('SIGSTOP')
-  onTestFinished(() => signal('SIGCONT'))
+  signalWorker('SIGSTOP', stalled.name)
+  onTestFinished(() => signalWorker('SIGCONT', stalled.name))
   // Or else what it has asked Temporal for would be given to it, and wait there.
   stalled.temporal.set('refused')
   await expectNoPlan(delivery)
@@ -158,7 +166,7 @@ test('a freeze that stalls and wakes up late moves nothing of the plan that is b
   const before = await facts()
   expect(before.progress.accepted).toBeLessThan(before.progress.planned)
   stalled.temporal.set('open')
-  signal('SIGCONT')
+  signalWorker('SIGCONT', stalled.name)
   await expectOnePlan(delivery)
   expect((await facts()).plan).toEqual(before.plan)
 })
