@@ -28,7 +28,8 @@ beforeAll(async () => {
     friends: 5_000,
     processes: { worker: 0, api: 2 },
     env: {
-      LFM_ALERT_AFTER_MS: '4000',
+      // More than a start and a freeze take, and the first failures until they are on record.
+      LFM_ALERT_AFTER_MS: '12000',
       LFM_ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}${path}`,
       LFM_ROUND_DELAYS_MS: '2000',
     },
