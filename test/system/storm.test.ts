@@ -11,12 +11,24 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-/** 60 multicast calls in 30 s: more than the storm lasts. */
+/** 60 multicast calls. */
 const slowDelivery = { sql: friends(30_000), text: 'Hello', rate: { multicast: 2 } }
 const orders = 200
 const ordersAtOnce = 16
 /** What may be said of an order that has lost against others. */
 const lostAgainstOthers = /stays paused|did not answer|still paused/
+
+/** A delivery that is being sent, and has two minutes to go: more than the storm lasts. */
+async function deliverSlowly(): Promise<Started> {
+  const delivery = await system.deliver(slowDelivery)
+  await system.simulator.untilCalls(delivery.unit, 3)
+  await setRate(delivery, 0.5)
+  return delivery
+}
+
+function setRate({ channelId }: Started, multicast: number) {
+  return system.client.call('setChannelRate', { params: { id: channelId }, body: { multicast } })
+}
 
 function give(
   client: Client,
@@ -67,11 +79,9 @@ async function storm(delivery: Started): Promise<void> {
 }
 
 test('orders in a storm are answered truly, and the delivery is exact when it may go on', async () => {
-  const delivery = await system.deliver(slowDelivery)
-  await system.simulator.untilCalls(delivery.unit, 3)
+  const delivery = await deliverSlowly()
   await storm(delivery)
-  const params = { id: delivery.channelId }
-  await system.client.call('setChannelRate', { params, body: { multicast: 50 } })
+  await setRate(delivery, 50)
   await vi.waitUntil(
     async () => {
       const { state } = await system.client.call('getDelivery', { params: { id: delivery.id } })
@@ -85,8 +95,7 @@ test('orders in a storm are answered truly, and the delivery is exact when it ma
 })
 
 test('a cancel at the end of a storm leaves an exact account', async () => {
-  const delivery = await system.deliver(slowDelivery)
-  await system.simulator.untilCalls(delivery.unit, 3)
+  const delivery = await deliverSlowly()
   await give(system.client, delivery, 'pause', 'the first operator')
   await storm(delivery)
   await give(system.client, delivery, 'cancel', 'the last operator')
