@@ -10,7 +10,16 @@ let system: RunningSystem
 let worker: WatchedWorker
 
 beforeAll(async () => {
-  system = await startSystem({ friends: 2_500, processes: { worker: 0 } })
+  system = await startSystem({
+    friends: 2_500,
+    processes: { worker: 0 },
+    env: {
+      // Outcomes are merged at the end of a batch alone: the first merge is that one.
+      LFM_OUTCOME_MERGE_MS: '60000',
+      // A call given up for a slow machine's sake would be called again, and counted.
+      LFM_LINE_DEADLINE_MS: '5000',
+    },
+  })
   worker = await startWatchedWorker(system)
 })
 afterAll(async () => {
