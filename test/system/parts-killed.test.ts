@@ -64,8 +64,8 @@ test('a delivery whose API died before it told Temporal is started by a worker',
 })
 
 test('while Temporal is killed a pause is answered and stops all calls; when it is back, resume works', async () => {
-  const delivery = await system.deliver(slowDelivery)
-  // Early, for a batch under way has 20 calls.
+  // Early and slowly, for a batch under way has 20 calls.
+  const delivery = await system.deliver({ ...slowDelivery, rate: { multicast: 3 } })
   await system.simulator.untilCalls(delivery.unit, 5)
   await system.embedded.kill('temporal', 'SIGKILL')
   const whenKilled = (await system.simulator.calls(delivery.unit)).length
@@ -91,6 +91,10 @@ test('while Temporal is killed a pause is answered and stops all calls; when it 
   await vi.waitFor(() => system.client.call('resumeDelivery', { params: { id }, body: who }), {
     timeout: 60_000,
     interval: 500,
+  })
+  await system.client.call('setChannelRate', {
+    params: { id: delivery.channelId },
+    body: { multicast: 20 },
   })
   await system.expectExact(delivery, everybody)
 })

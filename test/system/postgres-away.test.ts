@@ -18,15 +18,15 @@ afterAll(async () => {
   await worker.close()
 })
 
-/** 40 multicast calls in 4 s. */
-const delivered = { sql: friends(20_000), text: 'Hello', rate: { multicast: 10 } }
+/** 40 multicast calls in 8 s. */
+const delivered = { sql: friends(20_000), text: 'Hello', rate: { multicast: 5 } }
 const everybody = { planned: 20_000, accepted: 20_000 }
 /** A twentieth of a minute. */
 const awayMs = 3_000
 
 async function deliverUntilSending(): Promise<Started> {
   const delivery = await system.deliver(delivered)
-  await system.simulator.untilCalls(delivery.unit, 10)
+  await system.simulator.untilCalls(delivery.unit, 5)
   return delivery
 }
 
@@ -41,9 +41,13 @@ test('PostgreSQL killed and away for a while', async () => {
   const delivery = await deliverUntilSending()
   await system.embedded.kill('postgres', 'SIGKILL')
   await sleep(awayMs)
-  const readiness = await fetch(`${system.embedded.addresses.api}/readyz`)
-  expect(readiness.status).toBe(503)
-  expect(await readiness.json()).toMatchObject({ parts: { store: 'away', temporal: 'up' } })
+  const readiness = async () => {
+    const res = await fetch(`${system.embedded.addresses.api}/readyz`)
+    return { status: res.status, body: (await res.json()) as unknown }
+  }
+  await expect
+    .poll(readiness, { timeout: 20_000 })
+    .toMatchObject({ status: 503, body: { parts: { store: 'away', temporal: 'up' } } })
   await system.embedded.restart('postgres')
   await expectGoesOn(delivery)
 })
