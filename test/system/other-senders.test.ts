@@ -6,7 +6,8 @@ import { friendId, friends, type RunningSystem, startSystem } from './running-sy
 let system: RunningSystem
 
 const limit = 200
-const taken = 100
+/** So much that together they are above the limit also where a slow machine sends at a third of the rate. */
+const taken = 150
 
 beforeAll(async () => {
   system = await startSystem({ friends: 10_000 })
@@ -74,7 +75,7 @@ test("LINE's limit for one user leaves the rate alone and everybody else at full
 test('beside another sender a lane gives way, and nobody is lost or reached twice', async () => {
   await system.line.settings({ limits: { pushPerSecond: limit } })
   const registered = await system.register({
-    sql: friends(3_000, 'user_id, name'),
+    sql: friends(2_000, 'user_id, name'),
     text: 'Hello {{ name }}',
     rate: { push: limit },
   })
@@ -90,7 +91,7 @@ test('beside another sender a lane gives way, and nobody is lost or reached twic
     void ratesOf(registered.channelId).then(({ push }) => {
       if (push.loweredAt !== null) lowered.add(push.loweredAt)
     })
-    return progress.accepted >= 2_500
+    return progress.accepted >= 1_500
   })
   const { multicast, push } = await ratesOf(registered.channelId)
   expect(lowered.size).toBeGreaterThan(0)
@@ -103,5 +104,5 @@ test('beside another sender a lane gives way, and nobody is lost or reached twic
   const late = calls.slice(-1_000)
   expect(late.filter(({ status }) => status === 429).length).toBeLessThan(100)
   const delivery = await system.untilEnded(id)
-  expect(delivery.account).toMatchObject({ planned: 3_000, accepted: 3_000, unknown: 0 })
+  expect(delivery.account).toMatchObject({ planned: 2_000, accepted: 2_000, unknown: 0 })
 })

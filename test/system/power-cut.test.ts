@@ -91,7 +91,7 @@ test('30 hours after a power cut what was in doubt is unknown, and all others ar
   expect(deliveryText(ended)).toContain(
     `${doubtful.toLocaleString('en')} (a resend may reach these twice)`,
   )
-}, 180_000)
+}, 400_000)
 
 test('a delivery paused when the power was cut is exact 30 hours later, whatever LINE had refused for its rate', async () => {
   const restartable = await openRestartable()
@@ -120,4 +120,4 @@ test('a delivery paused when the power was cut is exact 30 hours later, whatever
   })
   const { state } = await after.expectExact(delivery, { planned: allFriends, accepted: allFriends })
   expect(state).toBe('done')
-}, 180_000)
+}, 400_000)
