@@ -43,7 +43,7 @@ test('PostgreSQL killed and away for a while', async () => {
   await sleep(awayMs)
   const readiness = async () => {
     const res = await fetch(`${system.embedded.addresses.api}/readyz`)
-    return { status: res.status, body: (await res.json()) as unknown }
+    return { status: res.status, body: await res.json() }
   }
   await expect
     .poll(readiness, { timeout: 20_000 })

@@ -60,7 +60,7 @@ test('a worker cut off from Temporal but not from LINE never has a key on the wi
   await hurry(delivery)
   await system.expectExact(delivery, { planned: 30_000, accepted: 30_000 })
   await system.embedded.kill(second, 'SIGTERM')
-})
+}, 400_000)
 
 /** No gap between two starts of calls may be longer; a rolling deployment is not to be seen at LINE. */
 const longestGapMs = 5_000
