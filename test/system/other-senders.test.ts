@@ -88,21 +88,25 @@ test('beside another sender a lane gives way, and nobody is lost or reached twic
   const { id } = await system.client.call('startCampaign', { params, body: {} })
   const lowered = new Set<string>()
   await system.until(id, ({ progress }) => {
-    void ratesOf(registered.channelId).then(({ push }) => {
-      if (push.loweredAt !== null) lowered.add(push.loweredAt)
-    })
+    void ratesOf(registered.channelId).then(
+      ({ push }) => {
+        if (push.loweredAt !== null) lowered.add(push.loweredAt)
+      },
+      () => undefined, // Asked again at the next look.
+    )
     return progress.accepted >= 1_500
   })
   const { multicast, push } = await ratesOf(registered.channelId)
   expect(lowered.size).toBeGreaterThan(0)
   expect(push.callsPerSecond).toBeLessThan(limit * 0.9)
   expect(multicast.loweredAt).toBeNull()
+  // Of everybody: what LINE answers 429 it has not read, so nobody knows whose it was.
+  const calls = await system.simulator.calls()
   stopping.abort()
   await others
-  const calls = await system.simulator.calls(registered.unit)
-  // Most were answered 429 before the first lowering; of the last thousand hardly any.
-  const late = calls.slice(-1_000)
-  expect(late.filter(({ status }) => status === 429).length).toBeLessThan(100)
+  const refused = (some: typeof calls) => some.filter(({ status }) => status === 429).length
+  // At the full rate four in ten are; of the last thousand hardly any.
+  expect(refused(calls.slice(-1_000))).toBeLessThan(100)
   const delivery = await system.untilEnded(id)
   expect(delivery.account).toMatchObject({ planned: 2_000, accepted: 2_000, unknown: 0 })
 })

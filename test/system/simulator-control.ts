@@ -25,8 +25,8 @@ export interface Fault {
 }
 
 export interface SimulatorControl {
-  /** Sends of one aggregation unit, oldest first, of the last 10,000 calls. */
-  calls(unit: string): Promise<SimulatedCall[]>
+  /** Sends of one aggregation unit, or of all, oldest first, of the last 10,000 calls. */
+  calls(unit?: string): Promise<SimulatedCall[]>
   /** Resolves when so many sends of the unit have been called. */
   untilCalls(unit: string, wanted: number, endpoint?: string): Promise<void>
   addFault(fault: Fault): Promise<void>
@@ -58,7 +58,7 @@ export function createSimulatorControl(baseUrl: string): SimulatorControl {
   const control: SimulatorControl = {
     async calls(unit) {
       const calls = (await ask('calls')) as SimulatedCall[]
-      return calls.filter((call) => call.unit === unit)
+      return unit === undefined ? calls : calls.filter((call) => call.unit === unit)
     },
     async untilCalls(unit, wanted, endpoint) {
       await vi.waitUntil(
