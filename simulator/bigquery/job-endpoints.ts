@@ -8,7 +8,15 @@ import {
   type QueryConfiguration,
 } from './configurations.ts'
 import { BigQueryError } from './errors.ts'
-import { canonical, jobResource, look, stateOf, type Job, type LiveJob } from './jobs.ts'
+import {
+  canonical,
+  interruptUntilEnded,
+  jobResource,
+  look,
+  stateOf,
+  type Job,
+  type LiveJob,
+} from './jobs.ts'
 import { runLoad } from './load-job.ts'
 import { readParameters } from './parameters.ts'
 import { planQuery, type Plan } from './plan.ts'
@@ -262,7 +270,7 @@ export function createJobEndpoints(world: World) {
         live.isCancelled = true
         live.job.pendingPolls = 0
         live.start()
-        live.interrupt?.()
+        interruptUntilEnded(live)
       }
       return { kind: 'bigquery#jobCancelResponse', job: jobResource(live.job, stateOf(live)) }
     },

@@ -101,6 +101,15 @@ export function createJobs() {
   }
 }
 
+const interruptEveryMs = 50
+
+/** Stops what the job does. Again until it has: DuckDB forgets an interrupt that comes between two statements. */
+export function interruptUntilEnded(live: LiveJob): void {
+  live.interrupt?.()
+  const again = setInterval(() => live.interrupt?.(), interruptEveryMs)
+  void live.ended.then(() => clearInterval(again))
+}
+
 /** Locations are compared without case; multi-regions are written large. */
 export function canonical(location: string): string {
   return /^(us|eu)$/i.test(location) ? location.toUpperCase() : location.toLowerCase()

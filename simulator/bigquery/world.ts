@@ -8,7 +8,7 @@ import { createCalls } from './calls.ts'
 import { createCatalog, shown, type TableName } from './catalog.ts'
 import { openEngine } from './engine.ts'
 import { createFaults } from './faults.ts'
-import { createJobs, type Job } from './jobs.ts'
+import { createJobs, interruptUntilEnded, type Job } from './jobs.ts'
 import { type Plan } from './plan.ts'
 import { describe } from './query-job.ts'
 import { createQuotas } from './quotas.ts'
@@ -79,13 +79,9 @@ export async function createWorld(
     },
     /** Waits for jobs under way and closes everything. */
     async close() {
-      for (const live of jobs.all()) live.interrupt?.()
-      await Promise.all(
-        jobs
-          .all()
-          .filter(({ isStarted }) => isStarted)
-          .map(({ ended }) => ended),
-      )
+      const started = jobs.all().filter(({ isStarted }) => isStarted)
+      started.forEach(interruptUntilEnded)
+      await Promise.all(started.map(({ ended }) => ended))
       engine.close()
       if (folder === undefined) rmSync(uploads, { recursive: true, force: true })
     },

@@ -19,6 +19,7 @@ export type Engine = ReturnType<typeof createEngine>
 
 // Reading batches gains nothing from more: turning strings into JavaScript values is what takes the time.
 const readers = 4
+const interruptEveryMs = 50
 const dayMs = 24 * 60 * 60 * 1000
 
 /** Settings of every DuckDB of ours: none ever loads code from elsewhere, none keeps memory it has done with. */
@@ -140,7 +141,12 @@ export async function rows(
   signal?: AbortSignal,
 ): Promise<DuckDBValue[][]> {
   signal?.throwIfAborted()
-  const interrupt = () => connection.interrupt()
+  let again: NodeJS.Timeout | undefined
+  const interrupt = () => {
+    connection.interrupt()
+    // DuckDB forgets one that comes before the statement has begun in its thread.
+    again = setInterval(() => connection.interrupt(), interruptEveryMs)
+  }
   signal?.addEventListener('abort', interrupt)
   try {
     const result = await connection.run(sql)
@@ -150,6 +156,7 @@ export async function rows(
     throw error
   } finally {
     signal?.removeEventListener('abort', interrupt)
+    clearInterval(again)
   }
 }
 
