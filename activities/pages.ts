@@ -140,14 +140,13 @@ export function createPageActivities(
       return { batches: page.batches, gate: delivery.gate }
     },
 
-    async recordPage(key: PageKey): Promise<void> {
-      await workingFor(key.deliveryId, async (work) => {
+    recordPage: (key: PageKey): Promise<void> =>
+      workingFor(key.deliveryId, async (work) => {
         const page = await find(key)
         await writePart({ ...key, page: `${key.pageNo}` }, page.batches, work)
         // A worker may have died between its last merge and its look at the limit.
         await holdToLimit(key.deliveryId)
-      })
-    },
+      }),
 
     /** How far a delivery has come whose workflow is begun again; null where its audience is not frozen yet. */
     async findStanding({ deliveryId }: { deliveryId: string }): Promise<RecoveryPoint | null> {

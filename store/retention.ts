@@ -12,7 +12,8 @@ export interface Retention {
   /** Plans of deliveries that have not ended, whatever their state, and of those that such a delivery retries. */
   needed(): Promise<NeededPlan[]>
   /**
-   * Gives up the plans of deliveries that ended before the instant and that no open delivery retries.
+   * Gives up the plans of deliveries that ended before the instant and that no open delivery retries, and forgets when
+   * tables were changed long ago.
    * Those given up stay so, also where plans are to be kept longer from then on.
    */
   release(endedBefore: Date): Promise<void>
@@ -54,6 +55,12 @@ export function createRetention(db: Db): Retention {
           update delivery d set plan_dropped_at = clock_timestamp()
           where ended_at < ${endedBefore} and plan_dropped_at is null
             and not exists (select from delivery r where r.retry_of = d.id and r.ended_at is null)`.execute(
+          tx,
+        )
+        // Changes of more than a day ago count for nothing.
+        await sql`
+          delete from warehouse_changes
+          where allowed_at[cardinality(allowed_at)] < clock_timestamp() - interval '1 day'`.execute(
           tx,
         )
       }),

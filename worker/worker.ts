@@ -1,4 +1,4 @@
-// Composes a worker: workflows and short activities on the delivery queue, long ones on the warehouse's, sending on every lane's own.
+// Composes a worker: workflows and short activities on the delivery queue, long ones on two of their own, sending on every lane's.
 import { Client, type Connection } from '@temporalio/client'
 import { type NativeConnection, Worker } from '@temporalio/worker'
 import { type Logger } from 'pino'
@@ -12,7 +12,7 @@ import { type LinePort } from '../line/port.ts'
 import { retryKey } from '../line/retry-key.ts'
 import { type Store } from '../store/store.ts'
 import { type Warehouse } from '../warehouse/port.ts'
-import { deliveryQueue, warehouseQueue } from '../workflows/queues.ts'
+import { deliveryQueue, partsQueue, warehouseQueue } from '../workflows/queues.ts'
 import { startLaneWorkers } from './lane-workers.ts'
 import { createQueueRates } from './queue-rates.ts'
 import { ensureSearchAttributes } from './search-attributes.ts'
@@ -50,6 +50,9 @@ const sharedGraceMs = 2_000
 /** Long activities at once; most of them wait for their turn in the warehouse, a few for PostgreSQL or calls to end. */
 const warehouseWorkAtOnce = 8
 
+/** Parts at once: each has up to 100,000 outcomes in memory, some 40 MB, until BigQuery has taken them. */
+const partsAtOnce = 12
+
 /** Workflows kept in memory; one more costs a replay of 600-1,200 events when it is next needed. */
 const cachedWorkflows = 100
 
@@ -61,6 +64,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const draining = new AbortController()
   const activityDeps = { ...deps, queueRates, retryKey, draining: draining.signal }
 
+  const pageActivities = createPageActivities(activityDeps)
   const warehouseWork = {
     ...createFreezeActivities(activityDeps),
     ...createCloseActivities(activityDeps),
@@ -76,10 +80,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     taskQueue: deliveryQueue,
     workflowBundle: { codePath: deps.bundlePath },
     activities: {
-      // What a workflow has scheduled here before there was a queue for it.
+      // Of these, some were scheduled here before there was a queue for them.
       ...warehouseWork,
       ...createOperateActivities(activityDeps),
-      ...createPageActivities(activityDeps),
+      ...pageActivities,
     },
     maxCachedWorkflows: cachedWorkflows,
     maxConcurrentActivityTaskExecutions: 20,
@@ -94,7 +98,13 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     activities: warehouseWork,
     maxConcurrentActivityTaskExecutions: warehouseWorkAtOnce,
   })
-  const workers = [deliveryWorker, warehouseWorker]
+  const partsWorker = await Worker.create({
+    ...shared,
+    taskQueue: partsQueue,
+    activities: { recordPage: pageActivities.recordPage },
+    maxConcurrentActivityTaskExecutions: partsAtOnce,
+  })
+  const workers = [deliveryWorker, warehouseWorker, partsWorker]
   const running = workers.map((worker) =>
     worker.run().catch((error: unknown) => {
       deps.onFatal(error instanceof Error ? error : new Error(String(error)))

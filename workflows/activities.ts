@@ -6,7 +6,7 @@ import { type OperateActivities } from '../activities/operate.ts'
 import { type PageActivities } from '../activities/pages.ts'
 import { type SendActivities } from '../activities/send-batch.ts'
 import { type Lane } from '../domain/lane.ts'
-import { deliveryQueue, laneQueue, warehouseQueue } from './queues.ts'
+import { deliveryQueue, laneQueue, partsQueue, warehouseQueue } from './queues.ts'
 
 /** Retries have no end: a store or a LINE that is away comes back, and a delivery waits for it. */
 const patient = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' } as const
@@ -26,10 +26,18 @@ export const audience = proxyActivities<FreezeActivities & CloseActivities>({
   retry: patient,
 })
 
-/** Reading and writing what a page is made of; a part of 100,000 outcomes takes about a second. */
-export const pages = proxyActivities<PageActivities>({
+/** Reading what a page is made of. */
+export const pages = proxyActivities<Omit<PageActivities, 'recordPage'>>({
   taskQueue: deliveryQueue,
   startToCloseTimeout: '10m',
+  heartbeatTimeout: '5s',
+  retry: patient,
+})
+
+/** Writing what a page has come to: a second for 100,000 outcomes, and the wait for a turn where the warehouse gives turns. */
+export const parts = proxyActivities<Pick<PageActivities, 'recordPage'>>({
+  taskQueue: partsQueue,
+  startToCloseTimeout: '1h',
   heartbeatTimeout: '5s',
   retry: patient,
 })

@@ -10,7 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { laterGate } from '../domain/delivery.ts'
-import { operate, pages, sender } from './activities.ts'
+import { operate, pages, parts, sender } from './activities.ts'
 import {
   type DeliverPageInput,
   gateSignal,
@@ -127,6 +127,6 @@ export async function deliverPage(input: DeliverPageInput): Promise<PageResult> 
       .catch(() => {
         // Whoever started this page has ended, and waits for nothing.
       })
-  await pages.recordPage(key)
+  await parts.recordPage(key)
   return { unresolvedRequests }
 }

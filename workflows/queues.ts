@@ -7,6 +7,9 @@ export const deliveryQueue = 'delivery'
 /** Work over whole deliveries, which a warehouse does one after the other: it must not hold up what is short. */
 export const warehouseQueue = 'warehouse'
 
+/** Parts of pages, which may wait for minutes for their turn in the warehouse: the steps of others must not wait with them. */
+export const partsQueue = 'parts'
+
 /** `sendBatch` of one channel and lane; named by LINE's channel id, which never changes. */
 export function laneQueue(lineChannelId: string, lane: Lane): string {
   return `line/${lineChannelId}/${lane}`

@@ -1,6 +1,6 @@
 // Turns DuckDB's errors into BigQuery's words, pointing at the place in GoogleSQL that was meant.
 import { z } from 'zod'
-import { BigQueryError } from './errors.ts'
+import { BigQueryError, stopped } from './errors.ts'
 import { placeOf } from './tokens.ts'
 import { type Piece } from './translate.ts'
 
@@ -48,8 +48,7 @@ export function translated(error: unknown, sent: Sent): unknown {
   } = read.data
   const at = position === undefined ? '' : ` at ${placeIn(sent, Number(position))}`
   const refuse = (words: string) => new BigQueryError('invalidQuery', words, 'query')
-  if (kind === 'Interrupt')
-    return new BigQueryError('stopped', 'Job execution was cancelled: User requested cancellation')
+  if (kind === 'Interrupt') return stopped()
   if (kind === 'Parser') {
     if (message.includes('at end of input'))
       return refuse(`Syntax error: Unexpected end of script${at}`)

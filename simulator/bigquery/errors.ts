@@ -99,3 +99,8 @@ export function unsupported(what: string, at?: string): BigQueryError {
     'query',
   )
 }
+
+/** Of a job that somebody has cancelled. */
+export function stopped(): BigQueryError {
+  return new BigQueryError('stopped', 'Job execution was cancelled: User requested cancellation')
+}

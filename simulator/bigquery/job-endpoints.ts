@@ -7,16 +7,8 @@ import {
   readQueryConfiguration,
   type QueryConfiguration,
 } from './configurations.ts'
-import { BigQueryError } from './errors.ts'
-import {
-  canonical,
-  interruptUntilEnded,
-  jobResource,
-  look,
-  stateOf,
-  type Job,
-  type LiveJob,
-} from './jobs.ts'
+import { BigQueryError, stopped } from './errors.ts'
+import { cancelJob, canonical, jobResource, look, stateOf, type Job, type LiveJob } from './jobs.ts'
 import { runLoad } from './load-job.ts'
 import { readParameters } from './parameters.ts'
 import { planQuery, type Plan } from './plan.ts'
@@ -89,11 +81,7 @@ export function createJobEndpoints(world: World) {
     try {
       // Its id is spent from now on, even if this process is killed.
       await world.keepJob(job)
-      if (live.isCancelled)
-        throw new BigQueryError(
-          'stopped',
-          'Job execution was cancelled: User requested cancellation',
-        )
+      if (live.isCancelled) throw stopped()
       if (job.fails) fail(job, job.fails)
       else await run()
     } catch (error) {
@@ -266,12 +254,7 @@ export function createJobEndpoints(world: World) {
     /** `POST /jobs/{id}/cancel`: asks for the end; a job that has done its work stays done. */
     cancel(projectId: string, jobId: string, location: string | undefined): object {
       const live = jobs.get(projectId, location, jobId)
-      if (live.job.endedAt === undefined) {
-        live.isCancelled = true
-        live.job.pendingPolls = 0
-        live.start()
-        interruptUntilEnded(live)
-      }
+      cancelJob(live)
       return { kind: 'bigquery#jobCancelResponse', job: jobResource(live.job, stateOf(live)) }
     },
 

@@ -103,6 +103,15 @@ export function createJobs() {
 
 const interruptEveryMs = 50
 
+/** Ends the job, whether it waits or runs; one that has ended stays as it is. */
+export function cancelJob(live: LiveJob): void {
+  if (live.job.endedAt !== undefined) return
+  live.isCancelled = true
+  live.job.pendingPolls = 0
+  live.start()
+  interruptUntilEnded(live)
+}
+
 /** Stops what the job does. Again until it has: DuckDB forgets an interrupt that comes between two statements. */
 export function interruptUntilEnded(live: LiveJob): void {
   live.interrupt?.()

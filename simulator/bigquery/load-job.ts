@@ -7,7 +7,7 @@ import { type DuckDBConnection } from '@duckdb/node-api'
 import { type LoadConfiguration } from './configurations.ts'
 import { rowsOf } from './engine.ts'
 import { translated } from './engine-errors.ts'
-import { BigQueryError } from './errors.ts'
+import { BigQueryError, stopped } from './errors.ts'
 import { type LiveJob } from './jobs.ts'
 import { type QueryDeps } from './query-job.ts'
 import { duckType, fieldOf, quoted, text, type Field } from './schema.ts'
@@ -57,11 +57,7 @@ export async function runLoad(
           },
         }
       } catch (error) {
-        if (live.isCancelled)
-          throw new BigQueryError(
-            'stopped',
-            'Job execution was cancelled: User requested cancellation',
-          )
+        if (live.isCancelled) throw stopped()
         const found = translated(error, { written: '', sql: '', marks: [] })
         throw found instanceof BigQueryError && found.reason === 'invalidQuery'
           ? unreadable(found.message)

@@ -5,7 +5,7 @@ import { type QueryConfiguration } from './configurations.ts'
 import { changeTables } from './ddl.ts'
 import { rowsOf, type Engine } from './engine.ts'
 import { translated } from './engine-errors.ts'
-import { BigQueryError, unsupported } from './errors.ts'
+import { BigQueryError, stopped, unsupported } from './errors.ts'
 import { type Job, type LiveJob } from './jobs.ts'
 import { type Plan } from './plan.ts'
 import { type Quotas } from './quotas.ts'
@@ -171,10 +171,6 @@ export async function runQuery(
     job.rows = written
     job.destination = target
   }
-}
-
-function stopped(): BigQueryError {
-  return new BigQueryError('stopped', 'Job execution was cancelled: User requested cancellation')
 }
 
 /** Evaluates an expression of an option to ms since 1970. */

@@ -21,9 +21,11 @@ begin
   select c.allowed_at into earlier from warehouse_changes c where c.table_name = p_table for update;
   -- Read after the lock was had: no two are allowed in another order than they are kept in.
   now_at := clock_timestamp();
-  -- What lies more than an hour ahead was allowed by a clock that has been put back since.
+  select coalesce(array_agg(x order by x), '{}') into earlier from unnest(earlier) x where x > now_at - interval '1 day';
+  -- What lies further ahead than twenty workers wait was allowed by a clock that has been put back since.
   select coalesce(array_agg(x order by x), '{}') into earlier from unnest(earlier) x
-    where x > now_at - interval '1 day' and x < now_at + interval '1 hour';
+    where x < now_at + make_interval(secs =>
+      case when cardinality(earlier) < p_before_slow then p_burst_ms else p_slow_ms end / 1000 * 20);
   changes := cardinality(earlier);
   next_at := now_at;
   if changes >= p_burst then

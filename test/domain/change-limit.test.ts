@@ -5,7 +5,7 @@ import { type ChangeLimit, nextChangeAt } from '../../domain/change-limit.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 /** As loads of outcomes have it. */
-const limit: ChangeLimit = { burst: 2, burstMs: 5_000, beforeSlow: 500, slowMs: 100_000 }
+const limit: ChangeLimit = { burst: 1, burstMs: 2_500, beforeSlow: 500, slowMs: 100_000 }
 
 /** Moments for which changes are allowed to who asks after these waits, one after the other. */
 function allowed(waitsMs: readonly number[]): number[] {
@@ -29,7 +29,7 @@ function mostWithin(moments: readonly number[], ms: number): number {
 test('changes that are wanted without end are some in each burst, and few in a day', () => {
   const moments = allowed(Array.from({ length: 3_000 }, () => 0))
   expect(moments.slice(0, 6)).toEqual(
-    [0, 0, 5_000, 5_000, 10_000, 10_000].map((ms) => 1_000_000 + ms),
+    [0, 2_500, 5_000, 7_500, 10_000, 12_500].map((ms) => 1_000_000 + ms),
   )
   expect(mostWithin(moments, 10_000)).toBe(4)
   expect(mostWithin(moments, dayMs)).toBeLessThanOrEqual(1_365)

@@ -1,6 +1,5 @@
 // What the BigQuery driver does when calls are lost, refused or slow: every step stays the same step.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { failureOf } from '../../warehouse/bigquery/failures.ts'
 import { type BigQueryWarehouseOptions } from '../../warehouse/bigquery/warehouse.ts'
 import { deliveryAt, userId } from '../../warehouse/conformance/under-test.ts'
 import { SegmentRefused, type Warehouse } from '../../warehouse/port.ts'
@@ -234,9 +233,4 @@ describe('a BigQuery warehouse', () => {
       expect(error.message).toMatch(/roles\/bigquery.dataEditor/)
     })
   })
-})
-
-test('an identity that cannot be found is no passing failure', () => {
-  const thrown = new Error('Could not load the default credentials. Browse to the docs.')
-  expect(failureOf(thrown)).toMatchObject({ kind: 'refused', reason: 'noCredentials' })
 })

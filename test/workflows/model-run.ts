@@ -12,7 +12,7 @@ import {
   deliveryWorkflowId,
   pageWorkflowId,
 } from '../../workflows/messages.ts'
-import { deliveryQueue, laneQueue, warehouseQueue } from '../../workflows/queues.ts'
+import { deliveryQueue, laneQueue, partsQueue, warehouseQueue } from '../../workflows/queues.ts'
 import { type ModelAnswer, type ModelPlan, sendName } from './delivery-model.ts'
 import { createFakeActivities } from './fake-activities.ts'
 import { heartbeatsAtOnce, isDoneAgain, lineChannelId } from './temporal-server.ts'
@@ -140,6 +140,7 @@ export async function startModelRun(
         maxCachedWorkflows: 0,
       }),
       await Worker.create({ ...base, taskQueue: warehouseQueue, activities }),
+      await Worker.create({ ...base, taskQueue: partsQueue, activities }),
     ],
     lanes: () =>
       Promise.all(

@@ -12,8 +12,8 @@ afterAll(() => env.teardown())
 const patience = { timeout: 60_000 }
 
 test.each([
-  // Three that send and eight that are sent; two and two.
-  ['multicast', 11, { multicast: 30, push: 0 }],
+  // Three that send and sixteen that are sent; two and two.
+  ['multicast', 19, { multicast: 30, push: 0 }],
   ['push', 4, { multicast: 0, push: 12 }],
 ] as const)(
   'of the %s lane hold no other page up, until %i are open',

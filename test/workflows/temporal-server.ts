@@ -10,7 +10,7 @@ import {
   type DeliverCampaignInput,
   pageWorkflowId,
 } from '../../workflows/messages.ts'
-import { deliveryQueue, laneQueue, warehouseQueue } from '../../workflows/queues.ts'
+import { deliveryQueue, laneQueue, partsQueue, warehouseQueue } from '../../workflows/queues.ts'
 import { type deliverCampaign } from '../../workflows/deliver-campaign.ts'
 import { createFakeActivities, type FakeOptions } from './fake-activities.ts'
 
@@ -129,8 +129,8 @@ export async function startDelivery(
       activities,
       maxCachedWorkflows,
     }),
-    ...[warehouseQueue, ...lanes.map((lane) => laneQueue(channel, lane))].map((taskQueue) =>
-      Worker.create({ ...base, taskQueue, activities }),
+    ...[warehouseQueue, partsQueue, ...lanes.map((lane) => laneQueue(channel, lane))].map(
+      (taskQueue) => Worker.create({ ...base, taskQueue, activities }),
     ),
   ])
   const [workflowsRun, ...sendsRun] = workers.map((worker) => worker.run())

@@ -79,7 +79,7 @@ export function connect(options: ConnectionOptions) {
   async function readOnce({ path, query }: Call): Promise<unknown> {
     try {
       const { data } = await client.authClient.request<string>({
-        url: `${endpoint}/bigquery/v2/projects/${project}/${path}`,
+        url: `${client.baseUrl}/projects/${project}/${path}`,
         params: { ...query, prettyPrint: false },
         headers: { 'User-Agent': userAgent },
         timeout: deadlineMs,
@@ -88,7 +88,7 @@ export function connect(options: ConnectionOptions) {
       })
       return JSON.parse(data)
     } catch (error) {
-      throw failureOfRead(error)
+      throw failureOfRead(error, client.baseUrl)
     }
   }
 

@@ -55,10 +55,19 @@ export function failureOf(error: unknown): BigQueryFailure {
   return new BigQueryFailure(kindOf(code, reason), reason || String(code), words, error)
 }
 
-/** The failure of a read, from what google-auth-library threw: BigQuery's answer, where there is one, as text. */
-export function failureOfRead(error: unknown): BigQueryFailure {
-  const { response } = (error ?? {}) as { response?: { status: number; data?: unknown } }
+/**
+ * The failure of a read, from what google-auth-library threw. BigQuery's answer, where there is one, is its text; what
+ * has another answer failed before, where a token was asked for, and says nothing of what was to be read.
+ */
+export function failureOfRead(error: unknown, baseUrl: string): BigQueryFailure {
+  const { response } = (error ?? {}) as {
+    response?: { status: number; data?: unknown; config?: { url?: unknown } }
+  }
   if (!response) return failureOf(error)
+  if (!String(response.config?.url).startsWith(baseUrl)) {
+    const { kind, reason, message } = failureOf(error)
+    return new BigQueryFailure(kind === 'refused' ? kind : 'lost', reason, message, error)
+  }
   const told = errorIn(response.data)
   return failureOf({
     message: `BigQuery answered ${response.status}.`,
