@@ -52,6 +52,8 @@ export function createModelLine(model: {
   /** Calls decided so far that name the user. */
   const named = new Map<string, number>()
   const received = new Map<string, number>()
+  /** Calls for the user whose content was refused. */
+  const contentRefused = new Map<string, number>()
   /** Keys that were on the wire twice at once. */
   const collisions: string[] = []
   let count = 0
@@ -81,7 +83,11 @@ export function createModelLine(model: {
       return model.isNaming
         ? { kind: 'recipient-refused', index, reason, lineRequestId }
         : { kind: 'some-recipient-refused', reason, lineRequestId }
-    if (fate === 'content') return { kind: 'content-refused', reason, lineRequestId }
+    if (fate === 'content') {
+      for (const userId of call.to)
+        contentRefused.set(userId, (contentRefused.get(userId) ?? 0) + 1)
+      return { kind: 'content-refused', reason, lineRequestId }
+    }
     if (known) return known
     key.acceptedAs = lineRequestId
     for (const userId of call.to) received.set(userId, (received.get(userId) ?? 0) + 1)
@@ -130,6 +136,7 @@ export function createModelLine(model: {
     callsAtOnce: 512,
     prepare: async () => undefined,
     received,
+    contentRefused,
     collisions,
     /** Has the key accepted, as of now, by a call to nobody of the test. */
     acceptKey(retryKey: string) {
