@@ -62,8 +62,8 @@ export interface DeliverPageInput {
   carried?: { batches: number[]; unresolvedRequests: number }
 }
 
-/** One page of a delivery. */
-export type PageKey = Pick<DeliverPageInput, 'lane' | 'round' | 'pageNo'>
+/** A page, to the delivery that it is of. */
+export type SentPage = Pick<DeliverPageInput, 'lane' | 'round' | 'pageNo'>
 
 export interface PageResult {
   /** Requests without a final outcome after this page. */
@@ -94,7 +94,7 @@ export const cancelUpdate = defineUpdate<OperatorAnswer, [OperatorRequest]>('can
 export const pageSaysWhenSent = 'page-says-when-sent'
 
 /** From a page to its delivery: every batch of it is sent, and only its part is still to be written. */
-export const sentSignal = defineSignal<[PageKey]>('sent')
+export const sentSignal = defineSignal<[SentPage]>('sent')
 
 /** From a page to its delivery, and back: the gate has moved. Late news is told by its number. */
 export const gateSignal = defineSignal<[Gate]>('gate')
