@@ -1,7 +1,7 @@
 // Starting and showing deliveries over HTTP.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { emptyAccount } from '../../domain/outcome.ts'
-import { fakeWarehouse } from './fakes.ts'
+import { fakeWarehouse, toldOpen } from './fakes.ts'
 import { makeCampaign, makeDelivery, startApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -13,9 +13,6 @@ afterEach(() => {
   api.workflows.isAway = false
   api.workflows.onTell = toldOpen
 })
-
-const toldOpen = async () =>
-  ({ kind: 'told', answer: { state: 'sending', gate: { position: 'open', seq: 0 } } }) as const
 
 const audience = { segmentRows: 12, malformed: 2, duplicates: 0, excluded: 0, planned: 10 }
 

@@ -26,13 +26,14 @@ export interface FakeWorkflows extends DeliveryWorkflows {
   rates: { lineChannelId: string; lane: Lane; callsPerSecond: number }[]
 }
 
+/** What a workflow answers whose delivery is being sent. */
+export const toldOpen = async () =>
+  ({ kind: 'told', answer: { state: 'sending', gate: { position: 'open', seq: 0 } } }) as const
+
 export function fakeWorkflows(): FakeWorkflows {
   const fake: FakeWorkflows = {
     isAway: false,
-    onTell: async () => ({
-      kind: 'told',
-      answer: { state: 'sending', gate: { position: 'open', seq: 0 } },
-    }),
+    onTell: toldOpen,
     queues: {},
     failing: [],
     started: [],

@@ -1,6 +1,7 @@
 // An operator’s orders over HTTP: who and why, what the gate and the workflow say, what is refused.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { emptyAccount } from '../../domain/outcome.ts'
+import { toldOpen } from './fakes.ts'
 import { makeDelivery, startApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -12,9 +13,6 @@ afterEach(() => {
   api.workflows.isAway = false
   api.workflows.onTell = toldOpen
 })
-
-const toldOpen = async () =>
-  ({ kind: 'told', answer: { state: 'sending', gate: { position: 'open', seq: 0 } } }) as const
 
 describe('an operator', () => {
   const why = 'wrong price'

@@ -1,5 +1,6 @@
 // Recovering deliveries over HTTP: one, or all that are interrupted.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { toldOpen } from './fakes.ts'
 import { makeDelivery, startApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -11,9 +12,6 @@ afterEach(() => {
   api.workflows.isAway = false
   api.workflows.onTell = toldOpen
 })
-
-const toldOpen = async () =>
-  ({ kind: 'told', answer: { state: 'sending', gate: { position: 'open', seq: 0 } } }) as const
 
 describe('a recovery', () => {
   const why = 'terminated by mistake'
